@@ -1,0 +1,1 @@
+"""Make text-to-speech models small, and measure and hear what it costs."""

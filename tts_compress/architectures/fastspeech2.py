@@ -1,0 +1,450 @@
+"""FastSpeech2: a parallel transformer from phones to mel frames, with durations, pitch and energy between.
+
+The modules carry the tensor names of ming024/FastSpeech2, so that its checkpoints load by name. Every width
+comes from the settings, per layer, so that a network made smaller is this same class.
+
+Source: Ren et al. 2021, "FastSpeech 2: fast and high-quality end-to-end text to speech";
+ming024/FastSpeech2, model/ and transformer/.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tts_compress.architectures.blocks import Conv, Postnet, length_mask
+from tts_compress.architectures.settings import Settings, layer_widths
+
+Level = Literal["phoneme", "frame"]
+
+
+class BlockSettings(Settings):
+    """Widths of one transformer block."""
+
+    heads: int = 2
+    head_dim: int = 128
+    filter: int = 1024
+
+
+class FastSpeech2Settings(Settings):
+    """Every width of a FastSpeech2; the defaults are ming024's LJSpeech model (35,159,361 parameters)."""
+
+    n_symbols: int = 361
+    n_mels: int = 80
+    hidden: int = 256
+    encoder: tuple[BlockSettings, ...] = (BlockSettings(),) * 4
+    decoder: tuple[BlockSettings, ...] = (BlockSettings(),) * 6
+    kernels: tuple[int, int] = (9, 1)
+    duration_filters: tuple[int, int] = (256, 256)
+    pitch_filters: tuple[int, int] = (256, 256)
+    energy_filters: tuple[int, int] = (256, 256)
+    variance_kernel: int = 3
+    pitch_level: Level = "phoneme"
+    energy_level: Level = "phoneme"
+    pitch_bins: int = 256
+    energy_bins: int = 256
+    n_speakers: int = 0
+    postnet_channels: tuple[int, ...] = (512, 512, 512, 512)
+    postnet_kernel: int = 5
+    n_positions: int = 1001
+    dropout: float = 0.2
+    variance_dropout: float = 0.5
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> Self:
+        """Reads every width from the tensors of a checkpoint.
+
+        Args:
+            tensors: State dict in the public names.
+            config: ming024's model.yaml and preprocess.yaml, merged, where given: the number of heads
+                (2 otherwise) and the level of pitch and energy (phoneme otherwise) are in no tensor.
+        """
+        transformer = config.get("transformer", {})
+        variance = "variance_adaptor.{}_predictor.conv_layer.conv1d_{}.conv.weight"
+        features = config.get("preprocessing", {})
+        speakers = tensors.get("speaker_emb.weight")
+
+        def filters(name: str) -> tuple[int, int]:
+            first, second = (tensors[variance.format(name, layer)].shape[0] for layer in (1, 2))
+            return first, second
+
+        def level(name: str) -> Any:
+            return features.get(name, {}).get("feature", "phoneme_level").removesuffix("_level")
+
+        first = "encoder.layer_stack.0.pos_ffn.w_{}.weight"
+        return cls(
+            n_symbols=tensors["encoder.src_word_emb.weight"].shape[0],
+            n_mels=tensors["mel_linear.weight"].shape[0],
+            hidden=tensors["encoder.src_word_emb.weight"].shape[1],
+            encoder=_blocks(tensors, "encoder", transformer.get("encoder_head", 2)),
+            decoder=_blocks(tensors, "decoder", transformer.get("decoder_head", 2)),
+            kernels=(tensors[first.format(1)].shape[2], tensors[first.format(2)].shape[2]),
+            duration_filters=filters("duration"),
+            pitch_filters=filters("pitch"),
+            energy_filters=filters("energy"),
+            variance_kernel=tensors[variance.format("duration", 1)].shape[2],
+            pitch_level=level("pitch"),
+            energy_level=level("energy"),
+            pitch_bins=tensors["variance_adaptor.pitch_embedding.weight"].shape[0],
+            energy_bins=tensors["variance_adaptor.energy_embedding.weight"].shape[0],
+            n_speakers=0 if speakers is None else speakers.shape[0],
+            postnet_channels=layer_widths(tensors, "postnet.convolutions.{}.0.conv.weight")[:-1],
+            postnet_kernel=tensors["postnet.convolutions.0.0.conv.weight"].shape[2],
+            n_positions=tensors["encoder.position_enc"].shape[1],
+            dropout=transformer.get("encoder_dropout", 0.2),
+            variance_dropout=config.get("variance_predictor", {}).get("dropout", 0.5),
+        )
+
+
+def _blocks(tensors: Mapping[str, Tensor], stack: str, heads: int) -> tuple[BlockSettings, ...]:
+    queries = layer_widths(tensors, stack + ".layer_stack.{}.slf_attn.w_qs.weight")
+    filters = layer_widths(tensors, stack + ".layer_stack.{}.pos_ffn.w_1.weight")
+    return tuple(
+        BlockSettings(heads=heads, head_dim=rows // heads, filter=width)
+        for rows, width in zip(queries, filters, strict=True)
+    )
+
+
+@dataclass(frozen=True)
+class FastSpeech2Output:
+    """What FastSpeech2 says, padded to the longest sentence.
+
+    Attributes:
+        mel: Log-mel before the postnet, ``(batch, n_mels, frames)``, 0 at padding.
+        mel_postnet: Log-mel after it, the one to listen to.
+        pitch: Predicted normalised pitch, ``(batch, ids)`` or, at frame level, ``(batch, frames)``.
+        energy: Predicted normalised energy, likewise.
+        log_durations: Predicted ln(1 + frames), ``(batch, ids)``.
+        durations: Whole frames of each symbol as spoken, ``(batch, ids)``.
+        mel_lengths: Frames of each sentence, ``(batch,)``; may be 0 when every duration is.
+    """
+
+    mel: Tensor
+    mel_postnet: Tensor
+    pitch: Tensor
+    energy: Tensor
+    log_durations: Tensor
+    durations: Tensor
+    mel_lengths: Tensor
+
+
+def sinusoids(positions: int, dim: int) -> Tensor:
+    """Gives the position encoding ``(positions, dim)``: sine at even, cosine at odd columns.
+
+    Source: Vaswani et al. 2017, "Attention is all you need", section 3.5.
+    """
+    rate = 10000 ** (-2 * (torch.arange(dim, dtype=torch.float64) // 2) / dim)
+    angles = torch.arange(positions, dtype=torch.float64)[:, None] * rate
+    angles[:, 0::2] = angles[:, 0::2].sin()
+    angles[:, 1::2] = angles[:, 1::2].cos()
+    return angles.float()
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention with its residual and layer norm."""
+
+    def __init__(self, hidden: int, block: BlockSettings, dropout: float) -> None:
+        super().__init__()
+        self.block = block
+        inner = block.heads * block.head_dim
+        self.w_qs = nn.Linear(hidden, inner)
+        self.w_ks = nn.Linear(hidden, inner)
+        self.w_vs = nn.Linear(hidden, inner)
+        self.layer_norm = nn.LayerNorm(hidden)
+        self.fc = nn.Linear(inner, hidden)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Maps ``(batch, length, hidden)`` to the same shape; mask ``(batch, length)`` is True at data."""
+
+        def heads(y: Tensor) -> Tensor:
+            return y.unflatten(2, (self.block.heads, self.block.head_dim)).transpose(1, 2)
+
+        heard = functional.scaled_dot_product_attention(
+            heads(self.w_qs(x)),
+            heads(self.w_ks(x)),
+            heads(self.w_vs(x)),
+            attn_mask=mask[:, None, None],
+        )
+        out = self.dropout(self.fc(heard.transpose(1, 2).flatten(2)))
+        return functional.layer_norm(
+            out + x, (x.shape[2],), self.layer_norm.weight, self.layer_norm.bias
+        )
+
+
+class FeedForward(nn.Module):
+    """Two convolutions over time with their residual and layer norm."""
+
+    def __init__(
+        self, hidden: int, filter_: int, kernels: tuple[int, int], dropout: float
+    ) -> None:
+        super().__init__()
+        self.w_1 = nn.Conv1d(hidden, filter_, kernels[0], padding=(kernels[0] - 1) // 2)
+        self.w_2 = nn.Conv1d(filter_, hidden, kernels[1], padding=(kernels[1] - 1) // 2)
+        self.layer_norm = nn.LayerNorm(hidden)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Maps ``(batch, length, hidden)``, zero at padding, to the same shape; mask is 0 at padding."""
+        inner = torch.relu(self.w_1(x.transpose(1, 2))) * mask[:, None]
+        out: Tensor = self.layer_norm(self.dropout(self.w_2(inner).transpose(1, 2)) + x)
+        return out
+
+
+class Block(nn.Module):
+    """One feed-forward transformer block."""
+
+    def __init__(
+        self, hidden: int, block: BlockSettings, kernels: tuple[int, int], dropout: float
+    ) -> None:
+        super().__init__()
+        self.slf_attn = SelfAttention(hidden, block, dropout)
+        self.pos_ffn = FeedForward(hidden, block.filter, kernels, dropout)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Maps ``(batch, length, hidden)`` to the same shape, zero where mask is False."""
+        data = mask.to(x.dtype)
+        x = self.slf_attn(x, mask) * data[..., None]
+        out: Tensor = self.pos_ffn(x, data) * data[..., None]
+        return out
+
+
+class Stack(nn.Module):
+    """Position encoding and a stack of blocks: FastSpeech2's decoder, and most of its encoder."""
+
+    def __init__(self, settings: FastSpeech2Settings, blocks: tuple[BlockSettings, ...]) -> None:
+        super().__init__()
+        hidden = settings.hidden
+        table = sinusoids(settings.n_positions, hidden)[None]
+        self.position_enc = nn.Parameter(table, requires_grad=False)
+        self.layer_stack = nn.ModuleList(
+            Block(hidden, block, settings.kernels, settings.dropout) for block in blocks
+        )
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Maps ``(batch, length, hidden)`` to the same shape, zero where mask is False."""
+        length, hidden = x.shape[1:]
+        table = self.position_enc
+        if length > table.shape[1]:
+            table = sinusoids(length, hidden)[None].to(table)
+        x = x + table[:, :length]
+        for layer in self.layer_stack:
+            x = layer(x, mask)
+        return x
+
+
+class Encoder(Stack):
+    """Phones in context."""
+
+    def __init__(self, settings: FastSpeech2Settings) -> None:
+        super().__init__(settings, settings.encoder)
+        self.src_word_emb = nn.Embedding(settings.n_symbols, settings.hidden, padding_idx=0)
+        nn.init.normal_(self.src_word_emb.weight, std=settings.hidden**-0.5)
+
+
+class VarianceLayers(nn.Module):
+    """The two convolutions of a variance predictor, each with ReLU, layer norm and dropout."""
+
+    def __init__(
+        self, n_in: int, filters: tuple[int, int], kernel: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.conv1d_1 = Conv(n_in, filters[0], kernel)
+        self.layer_norm_1 = nn.LayerNorm(filters[0])
+        self.conv1d_2 = Conv(filters[0], filters[1], kernel)
+        self.layer_norm_2 = nn.LayerNorm(filters[1])
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Maps ``(batch, length, n_in)`` to ``(batch, length, filters[1])``; mask is 0 at padding."""
+        for conv, norm in (
+            (self.conv1d_1, self.layer_norm_1),
+            (self.conv1d_2, self.layer_norm_2),
+        ):
+            x = torch.relu(conv((x * mask[..., None]).transpose(1, 2))).transpose(1, 2)
+            x = self.dropout(norm(x))
+        return x
+
+
+class VariancePredictor(nn.Module):
+    """Predicts one number (duration, pitch or energy) for each position."""
+
+    def __init__(self, settings: FastSpeech2Settings, filters: tuple[int, int]) -> None:
+        super().__init__()
+        self.conv_layer = VarianceLayers(
+            settings.hidden, filters, settings.variance_kernel, settings.variance_dropout
+        )
+        self.linear_layer = nn.Linear(filters[1], 1)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Maps ``(batch, length, hidden)`` to ``(batch, length)``, zero where mask is False."""
+        data = mask.to(x.dtype)
+        out: Tensor = self.linear_layer(self.conv_layer(x, data))[..., 0] * data
+        return out
+
+
+class VarianceAdaptor(nn.Module):
+    """Adds pitch and energy, and stretches phones to frames."""
+
+    def __init__(self, settings: FastSpeech2Settings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.duration_predictor = VariancePredictor(settings, settings.duration_filters)
+        self.pitch_predictor = VariancePredictor(settings, settings.pitch_filters)
+        self.energy_predictor = VariancePredictor(settings, settings.energy_filters)
+        for name, bins in (("pitch", settings.pitch_bins), ("energy", settings.energy_bins)):
+            edges = nn.Parameter(torch.linspace(-3.0, 8.0, bins - 1), requires_grad=False)
+            self.register_parameter(f"{name}_bins", edges)
+            self.add_module(f"{name}_embedding", nn.Embedding(bins, settings.hidden))
+
+    def add(
+        self, name: str, x: Tensor, mask: Tensor, given: Tensor | None, control: float
+    ) -> tuple[Tensor, Tensor]:
+        """Predicts pitch or energy and adds its embedding to x.
+
+        Args:
+            name: "pitch" or "energy".
+            x: ``(batch, length, hidden)``.
+            mask: True at data, ``(batch, length)``.
+            given: Values to use in place of the predicted ones, ``(batch, length)``.
+            control: Factor of the predicted values.
+
+        Returns:
+            The prediction ``(batch, length)``, times control unless values are given, and the new x.
+        """
+        predicted = self.get_submodule(f"{name}_predictor")(x, mask)
+        if given is None:
+            predicted = given = predicted * control
+        index = torch.bucketize(given.contiguous(), self.get_parameter(f"{name}_bins"))
+        return predicted, x + self.get_submodule(f"{name}_embedding")(index)
+
+
+def stretch(x: Tensor, durations: Tensor) -> tuple[Tensor, Tensor]:
+    """Repeats each position as often as its duration says.
+
+    >>> frames, lengths = stretch(torch.tensor([[[1.0], [2.0]]]), torch.tensor([[1, 2]]))
+    >>> frames[0, :, 0].tolist(), lengths.tolist()
+    ([1.0, 2.0, 2.0], [3])
+
+    Args:
+        x: ``(batch, ids, hidden)``.
+        durations: Whole frames, ``(batch, ids)``.
+
+    Returns:
+        ``(batch, frames, hidden)``, zero at padding, and the frames of each sentence ``(batch,)``.
+    """
+    ends = durations.cumsum(1)
+    lengths = ends[:, -1]
+    longest = int(lengths.max())
+    frames = torch.arange(longest, device=x.device).expand(len(x), -1).contiguous()
+    index = torch.searchsorted(ends, frames, right=True).clamp(max=x.shape[1] - 1)
+    out = x.gather(1, index[..., None].expand(-1, -1, x.shape[2]))
+    return out * length_mask(lengths, longest)[..., None], lengths
+
+
+class FastSpeech2(nn.Module):
+    """FastSpeech2 with the tensor names of ming024/FastSpeech2."""
+
+    architecture: ClassVar[str] = "fastspeech2"
+    Settings: ClassVar[type[FastSpeech2Settings]] = FastSpeech2Settings
+    public_key: ClassVar[str] = "model"
+    groups: ClassVar[dict[str, tuple[str, ...]]] = {
+        "embedding": (
+            "encoder.src_word_emb.weight",
+            "speaker_emb.weight",
+            "variance_adaptor.*_embedding.weight",
+        ),
+        "encoder": ("encoder.layer_stack.*.slf_attn.*.weight", "encoder.layer_stack.*.w_?.weight"),
+        "decoder": ("decoder.layer_stack.*.slf_attn.*.weight", "decoder.layer_stack.*.w_?.weight"),
+        "attention": ("*.slf_attn.w_?s.weight", "*.slf_attn.fc.weight"),
+        "ffn": ("*.pos_ffn.w_?.weight",),
+        "cnn": (
+            "*.pos_ffn.w_?.weight",
+            "variance_adaptor.*.conv1d_?.conv.weight",
+            "postnet.convolutions.*.0.conv.weight",
+        ),
+        "variance": (
+            "variance_adaptor.*_predictor.*.conv.weight",
+            "variance_adaptor.*_predictor.linear_layer.weight",
+        ),
+        "duration": (
+            "variance_adaptor.duration_predictor.*.conv.weight",
+            "variance_adaptor.duration_predictor.linear_layer.weight",
+        ),
+        "postnet": ("postnet.convolutions.*.0.conv.weight",),
+        "projection": ("mel_linear.weight",),
+    }
+
+    def __init__(self, settings: FastSpeech2Settings | None = None) -> None:
+        super().__init__()
+        settings = settings or FastSpeech2Settings()
+        self.settings = settings
+        self.encoder = Encoder(settings)
+        self.variance_adaptor = VarianceAdaptor(settings)
+        self.decoder = Stack(settings, settings.decoder)
+        self.mel_linear = nn.Linear(settings.hidden, settings.n_mels)
+        self.postnet = Postnet(settings.n_mels, settings.postnet_channels, settings.postnet_kernel)
+        if settings.n_speakers:
+            self.speaker_emb = nn.Embedding(settings.n_speakers, settings.hidden)
+
+    def forward(
+        self,
+        ids: Tensor,
+        id_lengths: Tensor,
+        *,
+        speakers: Tensor | None = None,
+        durations: Tensor | None = None,
+        pitch: Tensor | None = None,
+        energy: Tensor | None = None,
+        pitch_control: float = 1.0,
+        energy_control: float = 1.0,
+        duration_control: float = 1.0,
+    ) -> FastSpeech2Output:
+        """Speaks; what is given of durations, pitch and energy is used in place of what is predicted.
+
+        Args:
+            ids: Symbols, ``(batch, ids)``.
+            id_lengths: Symbols of each sentence, ``(batch,)``.
+            speakers: Speaker numbers, ``(batch,)``; used by multi-speaker models, 0 by default.
+            durations: Whole frames of each symbol, ``(batch, ids)``.
+            pitch: Normalised pitch, ``(batch, ids)`` or, at frame level, ``(batch, frames)``.
+            energy: Normalised energy, likewise.
+            pitch_control: Factor of the predicted pitch.
+            energy_control: Factor of the predicted energy.
+            duration_control: Factor of the predicted frames, which are rounded before and cut after it.
+        """
+        mask = length_mask(id_lengths, ids.shape[1])
+        adaptor, settings = self.variance_adaptor, self.settings
+        x = self.encoder(self.encoder.src_word_emb(ids), mask)
+        if settings.n_speakers:
+            speakers = ids.new_zeros(len(ids)) if speakers is None else speakers
+            x = x + self.speaker_emb(speakers)[:, None]
+        log_durations = adaptor.duration_predictor(x, mask)
+        given = {"pitch": (pitch, pitch_control), "energy": (energy, energy_control)}
+        levels = {"pitch": settings.pitch_level, "energy": settings.energy_level}
+        predicted: dict[str, Tensor] = {}
+        for name in ("pitch", "energy"):
+            if levels[name] == "phoneme":
+                predicted[name], x = adaptor.add(name, x, mask, *given[name])
+        if durations is None:
+            rounded = torch.round(torch.exp(log_durations) - 1) * duration_control
+            durations = rounded.clamp(min=0).long()
+        durations = durations * mask
+        x, mel_lengths = stretch(x, durations)
+        frames = length_mask(mel_lengths, x.shape[1])
+        for name in ("pitch", "energy"):
+            if levels[name] == "frame":
+                predicted[name], x = adaptor.add(name, x, frames, *given[name])
+        mel = self.mel_linear(self.decoder(x, frames)).transpose(1, 2) * frames[:, None]
+        return FastSpeech2Output(
+            mel=mel,
+            mel_postnet=mel + self.postnet(mel, frames[:, None].to(mel.dtype)),
+            pitch=predicted["pitch"],
+            energy=predicted["energy"],
+            log_durations=log_durations,
+            durations=durations,
+            mel_lengths=mel_lengths,
+        )

@@ -1,0 +1,46 @@
+"""What a network is built from: a frozen record of every width, readable from and written to JSON."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tts_compress.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Settings(BaseModel):
+    """Base of each architecture's settings: frozen, strict, and equal when every width is equal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Gives the settings as plain JSON values."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], where: str = "settings") -> Self:
+        """Gives the settings that `to_dict` wrote.
+
+        Raises:
+            CheckpointError: A key is unknown or missing, or a value has the wrong type.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            raise CheckpointError(
+                f"{where}: {key}: {first['msg'].lower()}, got {first['input']!r}. "
+                f"Known: {', '.join(cls.model_fields)}."
+            ) from None
+
+
+def layer_widths(tensors: Mapping[str, "Tensor"], pattern: str) -> tuple[int, ...]:
+    """Gives the first axis of pattern.format(0), pattern.format(1), ... as far as such tensors go."""
+    widths: list[int] = []
+    while (name := pattern.format(len(widths))) in tensors:
+        widths.append(tensors[name].shape[0])
+    return tuple(widths)

@@ -1,0 +1,50 @@
+"""The errors a user can cause, each with a message that says where, what, got what, and what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class TtsCompressError(Exception):
+    """Base of every error that is the input's fault; the command line prints it and exits with 2."""
+
+
+class RecipeError(TtsCompressError):
+    """A recipe file, or what it selects, is wrong."""
+
+
+class CheckpointError(TtsCompressError):
+    """A checkpoint cannot be read, or does not fit the architecture."""
+
+
+class ArtifactError(TtsCompressError):
+    """A saved artifact is incomplete, altered, or of another format."""
+
+
+class TextError(TtsCompressError):
+    """A text cannot be turned into symbols."""
+
+
+class AudioError(TtsCompressError):
+    """A wav file or a mel spectrogram cannot be used."""
+
+
+class CorpusError(TtsCompressError):
+    """A corpus folder lacks a file or holds one that does not fit the others."""
+
+
+class OutputError(TtsCompressError):
+    """A result cannot be written, such as to a full disk."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Sentence that names the nearest known name, if one is near, and then all of them.
+
+    >>> nearest("magnitud", ["magnitude", "heads"])
+    "Did you mean 'magnitude'? Known: heads, magnitude."
+    >>> nearest("x", ["magnitude"])
+    'Known: magnitude.'
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"Did you mean {close[0]!r}? " if close else ""
+    return f"{hint}Known: {', '.join(names)}."
