@@ -1,0 +1,175 @@
+"""Sentences to mels to wavs: seeded, batched, and each sentence as it would be alone."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from tts_compress.architectures.fastspeech2 import FastSpeech2
+from tts_compress.architectures.tacotron2 import Tacotron2
+from tts_compress.audio.mel import HOP_LENGTH, SAMPLE_RATE
+from tts_compress.errors import CheckpointError
+from tts_compress.text.encode import fastspeech2_ids, tacotron2_ids
+
+MAX_STEPS = 1000
+BATCH_SIZE = 16
+SHORTEST_SPEECH = 9  # frames; fewer are no longer than one phone
+
+
+@dataclass(frozen=True)
+class Speech:
+    """One sentence as a network speaks it.
+
+    Attributes:
+        text: The sentence.
+        ids: Its symbols, ``(ids,)``.
+        mel: Log-mel, ``(n_mels, frames)``.
+        alignment: Tacotron2's attention weights, ``(frames, ids)``.
+        durations: FastSpeech2's frames of each symbol, ``(ids,)``.
+        failure: Why this is no speech, such as "never stops"; None if it is.
+    """
+
+    text: str
+    ids: Tensor
+    mel: Tensor
+    alignment: Tensor | None = None
+    durations: Tensor | None = None
+    failure: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Length of the speech."""
+        return self.mel.shape[1] * HOP_LENGTH / SAMPLE_RATE
+
+
+def encode(model: nn.Module, text: str) -> list[int]:
+    """Gives a text as the symbols that a network reads.
+
+    Raises:
+        TextError: The text has nothing to speak, or a symbol that the network does not know.
+        CheckpointError: The network reads no text.
+    """
+    if isinstance(model, Tacotron2):
+        return tacotron2_ids(text, model.settings.text)
+    if isinstance(model, FastSpeech2):
+        return fastspeech2_ids(text)
+    name = getattr(model, "architecture", type(model).__name__)
+    raise CheckpointError(f"{name}: reads no text. Use a tacotron2 or fastspeech2 checkpoint.")
+
+
+def speak(model: nn.Module, sentences: Sequence[str], seed: int = 0) -> list[Speech]:
+    """Speaks every sentence; the same seed gives the same speech, whatever else is spoken with it."""
+    encoded = [encode(model, text) for text in sentences]
+    spoken: list[Speech] = []
+    for first in range(0, len(sentences), BATCH_SIZE):
+        texts = sentences[first : first + BATCH_SIZE]
+        spoken += _speak_batch(model, texts, encoded[first : first + BATCH_SIZE], seed)
+    return spoken
+
+
+@torch.inference_mode()
+def _speak_batch(
+    model: nn.Module, texts: Sequence[str], encoded: Sequence[list[int]], seed: int
+) -> list[Speech]:
+    ids, lengths = _pad([torch.tensor(row) for row in encoded], model)
+    if isinstance(model, Tacotron2):
+        generator = torch.Generator().manual_seed(seed)
+        out = model.infer(ids, lengths, generator=generator, max_steps=MAX_STEPS)
+        return [
+            Speech(
+                text,
+                ids[row, : lengths[row]].cpu(),
+                out.mel_postnet[row, :, : out.mel_lengths[row]].cpu(),
+                alignment=out.alignments[row, : out.mel_lengths[row], : lengths[row]].cpu(),
+                failure=None if out.stopped[row] else "never stops",
+            )
+            for row, text in enumerate(texts)
+        ]
+    said = cast(FastSpeech2, model)(ids, lengths)
+    return [
+        Speech(
+            text,
+            ids[row, : lengths[row]].cpu(),
+            said.mel_postnet[row, :, : said.mel_lengths[row]].cpu(),
+            durations=said.durations[row, : lengths[row]].cpu(),
+            failure=_too_short(int(said.mel_lengths[row]), int(lengths[row])),
+        )
+        for row, text in enumerate(texts)
+    ]
+
+
+def _too_short(frames: int, symbols: int) -> str | None:
+    """Names the failure of a pruned duration predictor: less than a frame (12 ms) a symbol."""
+    return "almost no frames" if frames < max(SHORTEST_SPEECH, symbols) else None
+
+
+def _pad(rows: Sequence[Tensor], model: nn.Module) -> tuple[Tensor, Tensor]:
+    device = next(model.parameters()).device
+    lengths = torch.tensor([len(row) for row in rows], device=device)
+    return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True).to(device), lengths
+
+
+@torch.inference_mode()
+def follow(model: nn.Module, references: Sequence[Speech], seed: int = 0) -> list[Tensor]:
+    """Speaks each sentence in the timing of a reference, so that frames can be compared one by one.
+
+    Tacotron2 is teacher-forced on the reference's mel with the dropout draws of `speak`; FastSpeech2
+    takes the reference's durations.
+
+    Args:
+        model: The network.
+        references: What to follow.
+        seed: Seed of the dropout draws.
+
+    Returns:
+        Log-mels, ``(n_mels, frames)`` each, of as many frames as the reference has.
+    """
+    followed: list[Tensor] = []
+    for first in range(0, len(references), BATCH_SIZE):
+        batch = references[first : first + BATCH_SIZE]
+        ids, lengths = _pad([speech.ids for speech in batch], model)
+        frames, mel_lengths = _pad([speech.mel.T for speech in batch], model)
+        if isinstance(model, Tacotron2):
+            generator = torch.Generator().manual_seed(seed)
+            mels = model(
+                ids,
+                lengths,
+                frames.transpose(1, 2),
+                mel_lengths,
+                generator=generator,
+                mask_padding=True,
+            ).mel_postnet
+        else:
+            durations, _ = _pad([cast(Tensor, speech.durations) for speech in batch], model)
+            mels = model(ids, lengths, durations=durations).mel_postnet
+        followed += [
+            mels[row, :, :length].cpu() for row, length in enumerate(mel_lengths.tolist())
+        ]
+    return followed
+
+
+Vocoder = Callable[[Sequence[Tensor]], list[Tensor]]
+
+
+def vocoder(model: nn.Module | None = None, seed: int = 0) -> Vocoder:
+    """Gives a function from log-mels ``(n_mels, frames)`` to wavs ``(samples,)``.
+
+    Args:
+        model: A HiFi-GAN generator; Griffin-Lim if None.
+        seed: Seed of Griffin-Lim's first phases.
+    """
+    from tts_compress.audio.vocoders import griffin_lim, hifigan_vocode
+
+    def vocode(mels: Sequence[Tensor]) -> list[Tensor]:
+        if not mels:
+            return []
+        lengths = torch.tensor([mel.shape[1] for mel in mels])
+        frames = torch.nn.utils.rnn.pad_sequence([mel.T for mel in mels], batch_first=True)
+        padded = frames.transpose(1, 2)
+        if model is None:
+            return griffin_lim(padded, lengths, seed=seed)
+        return hifigan_vocode(model, padded, lengths)
+
+    return vocode

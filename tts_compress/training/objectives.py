@@ -1,0 +1,186 @@
+"""What training minimises: one function for each architecture, from a batch to named losses."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tts_compress.architectures.blocks import length_mask
+from tts_compress.architectures.fastspeech2 import FastSpeech2
+from tts_compress.architectures.tacotron2 import Tacotron2
+from tts_compress.training.batches import Batch
+
+Losses = dict[str, Tensor]
+ATTENTION_SHARE = 0.2  # of the frames teach the attention
+OWN_SHARE = 0.5  # of the input frames come from the network itself, once warm
+MEAN_SHARE = 0.2  # of the input frames are replaced by the mean mel
+MAX_JITTER = 4  # frames by which the attention's memory of itself may be off
+GATE_WEIGHT = 5.0
+
+
+def fastspeech2_losses(model: FastSpeech2, batch: Batch, progress: float) -> Losses:
+    """L1 of both mels, and squared errors of pitch, energy and log duration at each symbol.
+
+    Source: ming024/FastSpeech2, model/loss.py.
+    """
+    del progress
+    out = model(
+        batch.ids,
+        batch.id_lengths,
+        durations=batch.frames,
+        pitch=batch.pitch,
+        energy=batch.energy,
+    )
+    mask = length_mask(batch.id_lengths, batch.ids.shape[1])
+    frames = length_mask(batch.mel_lengths, batch.mels.shape[2])[:, None]
+
+    def squared(predicted: Tensor, true: Tensor) -> Tensor:
+        return (predicted - true)[mask].square().mean()
+
+    return {
+        "mel": _l1(out.mel, batch.mels, frames),
+        "postnet": _l1(out.mel_postnet, batch.mels, frames),
+        "pitch": squared(out.pitch, batch.pitch),
+        "energy": squared(out.energy, batch.energy),
+        "duration": squared(out.log_durations, torch.log1p(batch.frames.float())),
+    }
+
+
+def _l1(predicted: Tensor, true: Tensor, mask: Tensor) -> Tensor:
+    return ((predicted.float() - true).abs() * mask).sum() / (mask.sum() * true.shape[1])
+
+
+def tacotron2_losses(model: Tacotron2, batch: Batch, progress: float) -> Losses:
+    """L1 of both mels, cross-entropies of gate and attention, with the alignment known.
+
+    Since the alignment is known, what attention reads is known before the recurrence runs, and both
+    decoder LSTMs run over whole sentences with the weights of their cells. Attention itself learns its
+    weights by cross-entropy against the alignment on a share of the frames, with its memory of where it
+    was moved by a few frames, so that it learns to find back. Against exposure bias, part of the input
+    frames come from a first pass of the network, as parallel scheduled sampling does.
+
+    Source: Duckworth et al. 2019, "Parallel scheduled sampling"; Shen et al. 2018.
+    """
+    data = length_mask(batch.id_lengths, batch.ids.shape[1])
+    x = model.embedding(batch.ids)
+    memory = model.encoder(x, batch.id_lengths, data.to(x.dtype)).float()
+    alignment = soft_alignment(batch.frames, batch.mels.shape[2])
+    context = alignment @ memory
+    inputs = functional.pad(batch.mels, (1, -1)).transpose(1, 2)
+    mean = (batch.mels * 1.0).mean((0, 2))
+    if model.training:
+        with torch.no_grad():
+            own = functional.pad(_decode(model, inputs, context)[0], (1, -1)).transpose(1, 2)
+        share = OWN_SHARE * min(1.0, 5 * progress)
+        inputs = torch.where(_drawn(inputs, share), own, inputs)
+        inputs = torch.where(_drawn(inputs, MEAN_SHARE), mean, inputs)
+    mel, gates, query = _decode(model, inputs, context)
+    frames = length_mask(batch.mel_lengths, batch.mels.shape[2])
+    mask = frames[:, None]
+    mel = mel * mask
+    post = mel + model.postnet(mel, mask.to(mel.dtype)).float()
+    last = functional.one_hot(batch.mel_lengths - 1, frames.shape[1]).to(gates.dtype)
+    weight = torch.tensor(GATE_WEIGHT, device=gates.device)
+    gate = functional.binary_cross_entropy_with_logits(
+        gates[frames], last[frames], pos_weight=weight
+    )
+    return {
+        "mel": _l1(mel, batch.mels, mask),
+        "postnet": _l1(post, batch.mels, mask),
+        "gate": gate,
+        "attention": _attention_loss(model, query, memory, alignment, data, frames),
+    }
+
+
+def _drawn(like: Tensor, share: float) -> Tensor:
+    return torch.rand(like.shape[:2], device=like.device)[..., None] < share
+
+
+def soft_alignment(frames: Tensor, longest: int) -> Tensor:
+    """Gives the attention that durations imply, ``(batch, longest, ids)``, blurred over three frames.
+
+    Args:
+        frames: Frames of each symbol, ``(batch, ids)``.
+        longest: Frames to give; those after a sentence's end attend to nothing.
+    """
+    ends = frames.cumsum(1)[:, None]
+    time = torch.arange(longest, device=frames.device)[None, :, None]
+    hard = ((time < ends) & (time >= ends - frames[:, None])).float()
+    before = functional.pad(hard, (0, 0, 1, 0))[:, :-1]
+    after = functional.pad(hard, (0, 0, 0, 1))[:, 1:]
+    blurred = 0.5 * hard + 0.25 * (before + after)
+    return blurred / blurred.sum(2, keepdim=True).clamp(min=1e-6)
+
+
+def _lstm(cell: nn.LSTMCell, x: Tensor) -> Tensor:
+    """Runs a cell over ``(batch, frames, n_in)`` at once, with the cell's own weights."""
+    device = x.device.type
+    low = torch.is_autocast_enabled(device)
+    dtype = torch.get_autocast_dtype(device) if low else x.dtype
+    weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
+    zeros = torch.zeros(1, len(x), cell.hidden_size, device=x.device, dtype=dtype)
+    with torch.autocast(device, enabled=False):
+        out, _, _ = torch.lstm(
+            x.to(dtype),
+            [zeros, zeros],
+            [weight.to(dtype) for weight in weights],
+            True,
+            1,
+            0.0,
+            cell.training,
+            False,
+            True,
+        )
+    return out.float()
+
+
+def _decode(model: Tacotron2, inputs: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Gives mel ``(batch, n_mels, frames)``, gate logits and attention queries for known contexts."""
+    decoder, settings = model.decoder, model.settings
+    keep = [
+        (torch.rand(*inputs.shape[:2], units, device=inputs.device) < 0.5).to(inputs.dtype) * 2
+        for units in settings.prenet_units
+    ]
+    frame = decoder.prenet(inputs, keep).float()
+    before = functional.pad(context, (0, 0, 1, 0))[:, :-1]
+    query = _lstm(decoder.attention_rnn, torch.cat((frame, before), 2))
+    query = functional.dropout(query, 0.1, model.training)
+    hidden = _lstm(decoder.decoder_rnn, torch.cat((query, context), 2))
+    hidden = functional.dropout(hidden, 0.1, model.training)
+    said = torch.cat((hidden, context), 2)
+    mel = decoder.linear_projection(said).float().transpose(1, 2)
+    return mel, decoder.gate_layer(said)[..., 0].float(), query
+
+
+def _attention_loss(
+    model: Tacotron2, query: Tensor, memory: Tensor, alignment: Tensor, data: Tensor, frames: Tensor
+) -> Tensor:
+    batch, longest, ids = alignment.shape
+    drawn = torch.randperm(longest, device=query.device)[: max(1, int(ATTENTION_SHARE * longest))]
+    jitter = MAX_JITTER if model.training else 0
+    shift = torch.randint(-jitter, jitter + 1, (batch, len(drawn)), device=query.device)
+    earlier = (drawn - 1 + shift).clamp(max=longest - 1)
+    index = earlier.clamp(min=0)[..., None].expand(-1, -1, ids)
+    started = (earlier >= 0)[..., None]
+    past = torch.stack(
+        (
+            alignment.gather(1, index) * started,
+            alignment.cumsum(1).gather(1, index) * started,
+        ),
+        2,
+    )
+    layer = model.decoder.attention_layer
+    location = layer.location_layer(past.flatten(0, 1)).unflatten(0, (batch, len(drawn)))
+    keys = layer.memory_layer(memory)[:, None]
+    hidden = torch.tanh(layer.query_layer(query[:, drawn])[:, :, None] + location + keys)
+    energies = layer.v(hidden)[..., 0].float().masked_fill(~data[:, None], -1e4)
+    cross = -(alignment[:, drawn] * torch.log_softmax(energies, 2)).sum(2)
+    valid = frames[:, drawn]
+    return (cross * valid).sum() / valid.sum()
+
+
+OBJECTIVES: dict[str, Callable[..., Losses]] = {
+    "fastspeech2": fastspeech2_losses,
+    "tacotron2": tacotron2_losses,
+}
