@@ -1,0 +1,48 @@
+# Everything runs in .venv, which `make install` makes from the pinned constraints.txt.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help all tacotron2 fastspeech2 install test check bench voices clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z0-9_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+all: tacotron2 fastspeech2  ## run the recipes of both embedded voices
+
+tacotron2: $(INSTALLED)  ## sweep the Tacotron2 voice, results in runs/
+	$(BIN)/tts-compress run recipes/tacotron2/*.yaml --out runs
+
+fastspeech2: $(INSTALLED)  ## sweep the FastSpeech2 voice, results in runs/
+	$(BIN)/tts-compress run recipes/fastspeech2/*.yaml --out runs
+
+install: $(INSTALLED)  ## make .venv with the pinned dependencies
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt 'setuptools>=77' wheel
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-build-isolation --editable '.[dev,train,asr]'
+	touch $@
+
+test: $(INSTALLED)  ## run the tests
+	$(BIN)/pytest --quiet -n 2
+
+check: $(INSTALLED)  ## format check, lint and strict types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(INSTALLED)  ## side-by-side benchmarks, printed as ratios
+	$(BIN)/python benchmarks/sweep.py
+	$(BIN)/python benchmarks/griffin_lim.py
+
+voices: $(INSTALLED)  ## make the corpus and train both embedded voices again (hours; needs flite and wordnet-base)
+	$(BIN)/tts-compress corpus corpora/slt
+	$(BIN)/tts-compress train fastspeech2 corpora/slt -o trainings/fastspeech2-slt --voice models/fastspeech2-slt
+	$(BIN)/tts-compress train tacotron2 corpora/slt -o trainings/tacotron2-slt --voice models/tacotron2-slt
+
+clean:  ## remove .venv and runs
+	rm -rf $(VENV) runs

@@ -1,0 +1,187 @@
+"""The command line: thin commands, and one clear line with exit code 2 for a user's mistake."""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from tts_compress.errors import OutputError, TtsCompressError
+
+app = typer.Typer(
+    help="Make text-to-speech models small, and measure and hear what it costs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+console = Console()
+
+Recipes = Annotated[list[Path], typer.Argument(help="Recipe files.", show_default=False)]
+CheckpointPath = Annotated[
+    Path, typer.Argument(help="Voice folder, artifact folder or checkpoint file.")
+]
+Config = Annotated[
+    list[Path] | None,
+    typer.Option(help="Config file of a public checkpoint, such as ming024's model.yaml; repeatable."),
+]
+Device = Annotated[str, typer.Option(help="Where torch runs: cpu, cuda.")]
+
+
+@app.command()
+def plan(recipes: Recipes) -> None:
+    """Show every run of the recipes and the tensors it selects, without running anything."""
+    from tts_compress import plan as planning
+    from tts_compress.recipe import load
+
+    for path in recipes:
+        planning.show(load(path), console)
+
+
+@app.command()
+def run(
+    recipes: Recipes,
+    out: Annotated[Path, typer.Option(help="Folder of results.")] = Path("runs"),
+    device: Device = "cpu",
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 2,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Do only this many runs of each recipe.")
+    ] = None,
+) -> None:
+    """Do every run of the recipes that is not done yet, and show what came out."""
+    from tts_compress.recipe import load
+    from tts_compress.sweep import sweep
+
+    for recipe in [load(path) for path in recipes]:  # every recipe is checked before the first runs
+        sweep(recipe, out, console, device=device, jobs=jobs, limit=limit)
+
+
+@app.command()
+def synth(
+    checkpoint: CheckpointPath,
+    text: Annotated[list[str], typer.Argument(help="Sentences to speak.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the wav files.")] = Path("."),
+    config: Config = None,
+    vocoder: Annotated[
+        Path | None, typer.Option(help="HiFi-GAN generator; Griffin-Lim without it.")
+    ] = None,
+    vocoder_config: Annotated[Path | None, typer.Option(help="Its config.json.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of dropout and first phases.")] = 0,
+    device: Device = "cpu",
+) -> None:
+    """Speak sentences with a checkpoint, one wav each."""
+    from tts_compress.architectures.checkpoints import load_model
+    from tts_compress.audio.wav import write_wav
+    from tts_compress.synthesis import speak
+    from tts_compress.synthesis import vocoder as make_vocoder
+
+    model = load_model(checkpoint, config, device=device)
+    generator = load_model(vocoder, vocoder_config, device=device) if vocoder else None
+    speeches = speak(model, text, seed)
+    out.mkdir(parents=True, exist_ok=True)
+    spoken = [speech for speech in speeches if speech.failure != "almost no frames"]
+    wavs = iter(make_vocoder(generator, seed)([speech.mel for speech in spoken]))
+    for number, speech in enumerate(speeches, 1):
+        path = out / f"{number:03d}.wav"
+        if speech.failure:
+            console.print(f"[yellow]{speech.text!r}: {speech.failure}[/yellow]")
+        if speech in spoken:
+            write_wav(path, next(wavs))
+            console.print(f"{path}  {speech.seconds:.2f} s  {speech.text!r}")
+
+
+@app.command()
+def inspect(checkpoint: CheckpointPath, config: Config = None) -> None:
+    """Show the groups, shapes, parameters, sparsity and bytes of a checkpoint."""
+    from tts_compress.architectures.checkpoints import load_model
+    from tts_compress.plan import show_model
+
+    show_model(load_model(checkpoint, config), checkpoint, console)
+
+
+@app.command()
+def table(runs: Annotated[Path, typer.Argument(help="Results of one recipe, runs/<recipe>.")]) -> None:
+    """Show the table of results again, and write results.csv and the plot anew."""
+    from tts_compress.report.results import write_results
+
+    write_results(runs, console)
+
+
+@app.command()
+def corpus(
+    out: Annotated[Path, typer.Argument(help="Folder to make.")],
+    voice: Annotated[str, typer.Option(help="A voice of flite: slt, rms or awb.")] = "slt",
+    utterances: Annotated[int, typer.Option(min=1, help="Sentences to make.")] = 4500,
+    seed: Annotated[int, typer.Option(help="Seed of the choice of sentences.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    text: Annotated[
+        Path | None, typer.Option(help="Sentences to read, one a line, in place of WordNet's.")
+    ] = None,
+) -> None:
+    """Make a corpus with exact alignments by letting flite read sentences."""
+    from tts_compress.training.teacher import make_corpus
+
+    make_corpus(out, voice=voice, n_utterances=utterances, seed=seed, jobs=jobs, text=text)
+
+
+@app.command()
+def train(
+    architecture: Annotated[str, typer.Argument(help="tacotron2 or fastspeech2.")],
+    corpus: Annotated[Path, typer.Argument(help="Corpus: wavs/, metadata.csv, alignments/.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the training; resumed.")],
+    voice: Annotated[
+        Path | None, typer.Option(help="Voice folder to write when done, such as models/mine.")
+    ] = None,
+    size: Annotated[str, typer.Option(help="small or full.")] = "small",
+    steps: Annotated[int, typer.Option(min=1, help="Steps in all.")] = 5000,
+    batch_size: Annotated[int, typer.Option(min=1, help="Sentences a step.")] = 12,
+    learning_rate: Annotated[float, typer.Option(help="Peak of the learning rate.")] = 1e-3,
+    validation: Annotated[int, typer.Option(min=1, help="Sentences kept for validation.")] = 64,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop after this time; run again to go on.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights, batches and dropout.")] = 0,
+    precision: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "bfloat16",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of torch on the CPU.")] = 1,
+    device: Device = "cpu",
+) -> None:
+    """Train a voice on a corpus, or go on with a training that was stopped."""
+    from tts_compress.training.loop import TrainSettings
+    from tts_compress.training.loop import train as start
+
+    settings = TrainSettings(
+        architecture=architecture,
+        size=size,
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        n_validation=validation,
+        seed=seed,
+        precision=precision,
+        threads=threads,
+        device=device,
+    )
+    start(corpus, out, settings, minutes=minutes, voice=voice)
+
+
+def _warn(message: Warning | str, category: type[Warning], *_: Any) -> None:
+    if category.__module__.startswith("tts_compress"):
+        console.print(f"[yellow]{message}[/yellow]")
+
+
+def main() -> None:
+    """Runs the command line; a user's mistake ends with one line and exit code 2."""
+    warnings.showwarning = _warn
+    try:
+        app()
+    except TtsCompressError as error:
+        Console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False, highlight=False)
+        sys.exit(2)
+    except OSError as error:
+        message = str(OutputError(f"{error.filename or 'output'}: {error.strerror}."))
+        Console(stderr=True, soft_wrap=True).print(message, style="red", markup=False, highlight=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Interrupted; what is done is kept. Run again to go on.")
+        sys.exit(130)
