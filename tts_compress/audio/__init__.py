@@ -1,0 +1,1 @@
+"""Sound in and out: wav files, mel spectrograms, and vocoders that turn them back into sound."""

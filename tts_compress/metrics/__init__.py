@@ -1,0 +1,37 @@
+"""What can be measured, by name. Each measure is a pure function of arrays, texts or a model.
+
+Nothing here imports torch, so that names can be listed at once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from tts_compress.metrics import attention, cost, intelligibility, mel
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A measure, what one value of it is taken of, its unit, and which way is better."""
+
+    measure: Callable[..., float]
+    per: Literal["sentence", "run"]
+    unit: str
+    better: Literal["lower", "higher", "none"]
+
+
+METRICS: dict[str, Metric] = {
+    "mel_mae_db": Metric(mel.mel_mae_db, "sentence", "dB", "lower"),
+    "mcd_dtw_db": Metric(mel.mcd_dtw_db, "sentence", "dB", "lower"),
+    "attention_jumps_back": Metric(attention.attention_jumps_back, "sentence", "frames", "lower"),
+    "attention_skips": Metric(attention.attention_skips, "sentence", "ids", "lower"),
+    "attention_reach": Metric(attention.attention_reach, "sentence", "fraction", "higher"),
+    "attention_focus": Metric(attention.attention_focus, "sentence", "fraction", "higher"),
+    "word_error_rate": Metric(intelligibility.word_error_rate, "run", "fraction", "lower"),
+    "state_dict_bytes": Metric(cost.state_dict_bytes, "run", "bytes", "lower"),
+    "n_parameters": Metric(cost.n_parameters, "run", "weights", "lower"),
+    "n_nonzero": Metric(cost.n_nonzero, "run", "weights", "lower"),
+    "sparsity": Metric(cost.sparsity, "run", "fraction", "none"),
+    "real_time_factor": Metric(cost.real_time_factor, "run", "s/s", "lower"),
+    "peak_rss_bytes": Metric(cost.peak_rss_bytes, "run", "bytes", "lower"),
+}
