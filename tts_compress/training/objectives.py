@@ -15,7 +15,8 @@ Losses = dict[str, Tensor]
 ATTENTION_SHARE = 0.2  # of the frames teach the attention
 OWN_SHARE = 0.5  # of the input frames come from the network itself, once warm
 MEAN_SHARE = 0.2  # of the input frames are replaced by the mean mel
-MAX_JITTER = 4  # frames by which the attention's memory of itself may be off
+LAG_SHARE = 0.3  # of those frames, attention remembers itself as it was some frames before
+MAX_LAG = 3  # frames
 GATE_WEIGHT = 5.0
 
 
@@ -57,7 +58,7 @@ def tacotron2_losses(model: Tacotron2, batch: Batch, progress: float) -> Losses:
     Since the alignment is known, what attention reads is known before the recurrence runs, and both
     decoder LSTMs run over whole sentences with the weights of their cells. Attention itself learns its
     weights by cross-entropy against the alignment on a share of the frames, with its memory of where it
-    was moved by a few frames, so that it learns to find back. Against exposure bias, part of the input
+    was lagging by a few frames at times, so that it learns to catch up. Against exposure bias, part of the input
     frames come from a first pass of the network, as parallel scheduled sampling does.
 
     Source: Duckworth et al. 2019, "Parallel scheduled sampling"; Shen et al. 2018.
@@ -98,18 +99,21 @@ def _drawn(like: Tensor, share: float) -> Tensor:
 
 
 def soft_alignment(frames: Tensor, longest: int) -> Tensor:
-    """Gives the attention that durations imply, ``(batch, longest, ids)``, blurred over three frames.
+    """Gives the attention that durations imply, ``(batch, longest, ids)``, moving over within three frames.
+
+    It looks back only. Were a symbol hinted at before its first frame, the network would learn to wait
+    for a hint that its own attention never gives, and would linger on every symbol.
 
     Args:
         frames: Frames of each symbol, ``(batch, ids)``.
-        longest: Frames to give; those after a sentence's end attend to nothing.
+        longest: Frames to give; well after a sentence's end nothing is attended to.
     """
     ends = frames.cumsum(1)[:, None]
     time = torch.arange(longest, device=frames.device)[None, :, None]
     hard = ((time < ends) & (time >= ends - frames[:, None])).float()
-    before = functional.pad(hard, (0, 0, 1, 0))[:, :-1]
-    after = functional.pad(hard, (0, 0, 0, 1))[:, 1:]
-    blurred = 0.5 * hard + 0.25 * (before + after)
+    one_back = functional.pad(hard, (0, 0, 1, 0))[:, :-1]
+    two_back = functional.pad(hard, (0, 0, 2, 0))[:, :-2]
+    blurred = 0.5 * hard + 0.25 * (one_back + two_back)
     return blurred / blurred.sum(2, keepdim=True).clamp(min=1e-6)
 
 
@@ -158,9 +162,9 @@ def _attention_loss(
 ) -> Tensor:
     batch, longest, ids = alignment.shape
     drawn = torch.randperm(longest, device=query.device)[: max(1, int(ATTENTION_SHARE * longest))]
-    jitter = MAX_JITTER if model.training else 0
-    shift = torch.randint(-jitter, jitter + 1, (batch, len(drawn)), device=query.device)
-    earlier = (drawn - 1 + shift).clamp(max=longest - 1)
+    lag = torch.randint(0, MAX_LAG + 1, (batch, len(drawn)), device=query.device)
+    lagging = torch.rand(batch, len(drawn), device=query.device) < LAG_SHARE * model.training
+    earlier = drawn - 1 - lag * lagging
     index = earlier.clamp(min=0)[..., None].expand(-1, -1, ids)
     started = (earlier >= 0)[..., None]
     past = torch.stack(
