@@ -19,11 +19,13 @@ def read_wav(path: str | Path) -> Tensor:
         AudioError: The file is missing, is no sound, or has another rate or more channels. It is
             never resampled or mixed down in silence, since that would change what is measured.
     """
+    if not Path(path).is_file():
+        raise AudioError(f"{path}: a sound file is expected here, got none. Check the path.")
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (OSError, soundfile.SoundFileError) as error:
+    except soundfile.LibsndfileError as error:
         raise AudioError(
-            f"{path}: cannot be read as sound, got {str(error)!r}. Give a wav or flac file."
+            f"{path}: cannot be read as sound, got {error.error_string!r}. Give a wav file."
         ) from error
     convert = f"Convert it with: sox {Path(path).name} -r {SAMPLE_RATE} -c 1 -b 16 converted.wav."
     if rate != SAMPLE_RATE:

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from tts_compress.errors import AudioError
 
 TOLERANCE = 3
-"""Ids that attention may move at once without being counted: Ping et al. 2018, "Deep Voice 3",
-section 3.7, lets attention see a window of 3 ids from the last position when it speaks. It also
-covers ids that are rightly silent, such as a comma and a space."""
+"""Ids that attention may move at once without being counted. Ping et al. 2018, "Deep Voice 3", hold
+attention to a window of 3 from its last position when they speak. It leaves room for ids that are
+rightly silent, such as a comma and a space."""
 
 
 def attention_jumps_back(
@@ -73,7 +73,7 @@ def attention_focus(alignment: ArrayLike, n_frames: int, n_ids: int) -> float:
     Raises:
         AudioError: The alignment does not hold that many frames and ids.
 
-    Source: Ren et al. 2019, "FastSpeech", section 3.3, the focus rate.
+    Source: Ren et al. 2019, "FastSpeech", the focus rate of an alignment.
 
     >>> attention_focus([[0.5, 0.5], [0.0, 1.0]], 2, 2)
     0.75
@@ -88,7 +88,8 @@ def _furthest_before(position: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _positions(where: str, alignment: ArrayLike, n_frames: int, n_ids: int) -> NDArray[np.intp]:
-    return np.argmax(_weights(where, alignment, n_frames, n_ids), axis=1)
+    position: NDArray[np.intp] = _weights(where, alignment, n_frames, n_ids).argmax(axis=1)
+    return position
 
 
 def _weights(where: str, alignment: ArrayLike, n_frames: int, n_ids: int) -> NDArray[np.float64]:

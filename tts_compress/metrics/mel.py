@@ -43,7 +43,7 @@ def mcd_dtw_db(candidate: ArrayLike, reference: ArrayLike) -> float:
       "Comparison of parametric representations for monosyllabic word recognition", equation 1,
       with the scaling of `scipy.fft.dct(norm="ortho")`, as `librosa.feature.mfcc`.
     - Coefficients 1 to 13; the zeroth, the loudness, is left out: MCD13 of Skerry-Ryan et al. 2018,
-      "Towards end-to-end prosody transfer", section 4.1.
+      "Towards end-to-end prosody transfer for expressive speech synthesis with Tacotron".
     - One pair of frames costs (10 / ln 10) sqrt(2 sum of squared differences): Kubichek 1993,
       "Mel-cepstral distance measure for objective speech quality assessment". The cepstra are of
       ln |X|, which the magnitude mels already are; mels of power would need a factor of 1/2.
