@@ -1,9 +1,12 @@
-"""Blocks that more than one architecture is made of, and the masks that keep padding out of them."""
+"""Blocks that more than one architecture is made of, and the mask that hides padding."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+Activation = Literal["linear", "relu", "tanh", "sigmoid"]
 
 
 def length_mask(lengths: Tensor, longest: int) -> Tensor:
@@ -18,7 +21,9 @@ def length_mask(lengths: Tensor, longest: int) -> Tensor:
 class Linear(nn.Module):
     """A linear layer one level down, where the public checkpoints have it (``linear_layer``)."""
 
-    def __init__(self, n_in: int, n_out: int, bias: bool = True, gain: str = "linear") -> None:
+    def __init__(
+        self, n_in: int, n_out: int, bias: bool = True, gain: Activation = "linear"
+    ) -> None:
         super().__init__()
         self.linear_layer = nn.Linear(n_in, n_out, bias=bias)
         nn.init.xavier_uniform_(self.linear_layer.weight, nn.init.calculate_gain(gain))
@@ -30,10 +35,10 @@ class Linear(nn.Module):
 
 
 class Conv(nn.Module):
-    """A same-length 1-d convolution one level down, where the public checkpoints have it (``conv``)."""
+    """A same-length convolution one level down, where the public checkpoints have it (``conv``)."""
 
     def __init__(
-        self, n_in: int, n_out: int, kernel: int, bias: bool = True, gain: str = "linear"
+        self, n_in: int, n_out: int, kernel: int, bias: bool = True, gain: Activation = "linear"
     ) -> None:
         super().__init__()
         self.conv = nn.Conv1d(n_in, n_out, kernel, padding=(kernel - 1) // 2, bias=bias)
@@ -53,7 +58,12 @@ class ConvStack(nn.Module):
     """
 
     def __init__(
-        self, n_in: int, channels: Sequence[int], kernel: int, activation: str, last: str
+        self,
+        n_in: int,
+        channels: Sequence[int],
+        kernel: int,
+        activation: Activation,
+        last: Activation,
     ) -> None:
         super().__init__()
         self.activations = [activation] * (len(channels) - 1) + [last]
@@ -85,5 +95,5 @@ class Postnet(ConvStack):
         super().__init__(n_mels, (*channels, n_mels), kernel, activation="tanh", last="linear")
 
     def forward(self, mel: Tensor, mask: Tensor) -> Tensor:
-        """Maps ``(batch, n_mels, frames)`` to a correction of the same shape; mask as in `convolve`."""
+        """Gives the correction of a mel ``(batch, n_mels, frames)``; mask as in `convolve`."""
         return self.convolve(mel, mask)

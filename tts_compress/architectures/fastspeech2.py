@@ -1,7 +1,7 @@
-"""FastSpeech2: a parallel transformer from phones to mel frames, with durations, pitch and energy between.
+"""FastSpeech2: a parallel transformer from phones by durations, pitch and energy to mel frames.
 
-The modules carry the tensor names of ming024/FastSpeech2, so that its checkpoints load by name. Every width
-comes from the settings, per layer, so that a network made smaller is this same class.
+The modules carry the tensor names of ming024/FastSpeech2, so that its checkpoints load by name.
+Every width comes from the settings, per layer, so that a network made smaller is this same class.
 
 Source: Ren et al. 2021, "FastSpeech 2: fast and high-quality end-to-end text to speech";
 ming024/FastSpeech2, model/ and transformer/.
@@ -15,8 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.blocks import Conv, Postnet, length_mask
-from tts_compress.architectures.settings import Settings, layer_widths
+from tts_compress.architectures.settings import ArchitectureSettings, Settings, layer_widths
+from tts_compress.errors import CheckpointError
 
 Level = Literal["phoneme", "frame"]
 
@@ -29,8 +31,11 @@ class BlockSettings(Settings):
     filter: int = 1024
 
 
-class FastSpeech2Settings(Settings):
-    """Every width of a FastSpeech2; the defaults are ming024's LJSpeech model (35,159,361 parameters)."""
+class FastSpeech2Settings(ArchitectureSettings):
+    """Every width of a FastSpeech2; the defaults are ming024's LJSpeech model.
+
+    That one has 35,159,361 parameters.
+    """
 
     n_symbols: int = 361
     n_mels: int = 80
@@ -59,8 +64,12 @@ class FastSpeech2Settings(Settings):
 
         Args:
             tensors: State dict in the public names.
-            config: ming024's model.yaml and preprocess.yaml, merged, where given: the number of heads
-                (2 otherwise) and the level of pitch and energy (phoneme otherwise) are in no tensor.
+            config: ming024's model.yaml and preprocess.yaml, merged, where given: the number of
+                heads (2 otherwise) and the level of pitch and energy (phoneme otherwise) are in no
+                tensor.
+
+        Raises:
+            CheckpointError: The heads of the config do not divide the tensors.
         """
         transformer = config.get("transformer", {})
         variance = "variance_adaptor.{}_predictor.conv_layer.conv1d_{}.conv.weight"
@@ -102,6 +111,12 @@ class FastSpeech2Settings(Settings):
 def _blocks(tensors: Mapping[str, Tensor], stack: str, heads: int) -> tuple[BlockSettings, ...]:
     queries = layer_widths(tensors, stack + ".layer_stack.{}.slf_attn.w_qs.weight")
     filters = layer_widths(tensors, stack + ".layer_stack.{}.pos_ffn.w_1.weight")
+    for rows in queries:
+        if heads < 1 or rows % heads:
+            raise CheckpointError(
+                f"config: transformer.{stack}_head: {rows} rows of queries do not divide into "
+                f"heads, got {heads!r}. Give the model.yaml of this checkpoint."
+            )
     return tuple(
         BlockSettings(heads=heads, head_dim=rows // heads, filter=width)
         for rows, width in zip(queries, filters, strict=True)
@@ -158,10 +173,10 @@ class SelfAttention(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Maps ``(batch, length, hidden)`` to the same shape; mask ``(batch, length)`` is True at data."""
+        """Maps ``(batch, length, hidden)`` to the same shape; mask is True at data."""
 
         def heads(y: Tensor) -> Tensor:
-            return y.unflatten(2, (self.block.heads, self.block.head_dim)).transpose(1, 2)
+            return y.reshape(*y.shape[:2], self.block.heads, self.block.head_dim).transpose(1, 2)
 
         heard = functional.scaled_dot_product_attention(
             heads(self.w_qs(x)),
@@ -178,9 +193,7 @@ class SelfAttention(nn.Module):
 class FeedForward(nn.Module):
     """Two convolutions over time with their residual and layer norm."""
 
-    def __init__(
-        self, hidden: int, filter_: int, kernels: tuple[int, int], dropout: float
-    ) -> None:
+    def __init__(self, hidden: int, filter_: int, kernels: tuple[int, int], dropout: float) -> None:
         super().__init__()
         self.w_1 = nn.Conv1d(hidden, filter_, kernels[0], padding=(kernels[0] - 1) // 2)
         self.w_2 = nn.Conv1d(filter_, hidden, kernels[1], padding=(kernels[1] - 1) // 2)
@@ -188,7 +201,7 @@ class FeedForward(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Maps ``(batch, length, hidden)``, zero at padding, to the same shape; mask is 0 at padding."""
+        """Maps ``(batch, length, hidden)`` to the same shape; x and mask are 0 at padding."""
         inner = torch.relu(self.w_1(x.transpose(1, 2))) * mask[:, None]
         out: Tensor = self.layer_norm(self.dropout(self.w_2(inner).transpose(1, 2)) + x)
         return out
@@ -227,7 +240,7 @@ class Stack(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Maps ``(batch, length, hidden)`` to the same shape, zero where mask is False."""
         length, hidden = x.shape[1:]
-        table = self.position_enc
+        table: Tensor = self.position_enc
         if length > table.shape[1]:
             table = sinusoids(length, hidden)[None].to(table)
         x = x + table[:, :length]
@@ -248,9 +261,7 @@ class Encoder(Stack):
 class VarianceLayers(nn.Module):
     """The two convolutions of a variance predictor, each with ReLU, layer norm and dropout."""
 
-    def __init__(
-        self, n_in: int, filters: tuple[int, int], kernel: int, dropout: float
-    ) -> None:
+    def __init__(self, n_in: int, filters: tuple[int, int], kernel: int, dropout: float) -> None:
         super().__init__()
         self.conv1d_1 = Conv(n_in, filters[0], kernel)
         self.layer_norm_1 = nn.LayerNorm(filters[0])
@@ -259,7 +270,7 @@ class VarianceLayers(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Maps ``(batch, length, n_in)`` to ``(batch, length, filters[1])``; mask is 0 at padding."""
+        """Maps ``(batch, length, n_in)`` to ``(batch, length, filters[1])``; mask 0 is padding."""
         for conv, norm in (
             (self.conv1d_1, self.layer_norm_1),
             (self.conv1d_2, self.layer_norm_2),
@@ -313,7 +324,8 @@ class VarianceAdaptor(nn.Module):
             control: Factor of the predicted values.
 
         Returns:
-            The prediction ``(batch, length)``, times control unless values are given, and the new x.
+            The prediction ``(batch, length)``, times control unless values are given, and the
+            new x.
         """
         predicted = self.get_submodule(f"{name}_predictor")(x, mask)
         if given is None:
@@ -345,12 +357,13 @@ def stretch(x: Tensor, durations: Tensor) -> tuple[Tensor, Tensor]:
     return out * length_mask(lengths, longest)[..., None], lengths
 
 
-class FastSpeech2(nn.Module):
+class FastSpeech2(Architecture):
     """FastSpeech2 with the tensor names of ming024/FastSpeech2."""
 
     architecture: ClassVar[str] = "fastspeech2"
     Settings: ClassVar[type[FastSpeech2Settings]] = FastSpeech2Settings
     public_key: ClassVar[str] = "model"
+    sign: ClassVar[str] = "encoder.src_word_emb.weight"
     groups: ClassVar[dict[str, tuple[str, ...]]] = {
         "embedding": (
             "encoder.src_word_emb.weight",
@@ -377,6 +390,7 @@ class FastSpeech2(nn.Module):
         "postnet": ("postnet.convolutions.*.0.conv.weight",),
         "projection": ("mel_linear.weight",),
     }
+    settings: FastSpeech2Settings
 
     def __init__(self, settings: FastSpeech2Settings | None = None) -> None:
         super().__init__()
@@ -403,7 +417,7 @@ class FastSpeech2(nn.Module):
         energy_control: float = 1.0,
         duration_control: float = 1.0,
     ) -> FastSpeech2Output:
-        """Speaks; what is given of durations, pitch and energy is used in place of what is predicted.
+        """Speaks; durations, pitch and energy are used where given, and predicted where not.
 
         Args:
             ids: Symbols, ``(batch, ids)``.
@@ -414,7 +428,7 @@ class FastSpeech2(nn.Module):
             energy: Normalised energy, likewise.
             pitch_control: Factor of the predicted pitch.
             energy_control: Factor of the predicted energy.
-            duration_control: Factor of the predicted frames, which are rounded before and cut after it.
+            duration_control: Factor of the predicted frames, rounded before and cut after it.
         """
         mask = length_mask(id_lengths, ids.shape[1])
         adaptor, settings = self.variance_adaptor, self.settings
@@ -434,6 +448,13 @@ class FastSpeech2(nn.Module):
             durations = rounded.clamp(min=0).long()
         durations = durations * mask
         x, mel_lengths = stretch(x, durations)
+        if x.shape[1] == 0:  # convolutions need a frame
+            empty = x.new_zeros(len(x), settings.n_mels, 0)
+            pitch = predicted.get("pitch", empty[:, 0])
+            energy = predicted.get("energy", empty[:, 0])
+            return FastSpeech2Output(
+                empty, empty, pitch, energy, log_durations, durations, mel_lengths
+            )
         frames = length_mask(mel_lengths, x.shape[1])
         for name in ("pitch", "energy"):
             if levels[name] == "frame":

@@ -1,5 +1,6 @@
-"""What a network is built from: a frozen record of every width, readable from and written to JSON."""
+"""What a network is built from: a frozen record of every width, kept as JSON."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -30,16 +31,28 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            raise CheckpointError(
-                f"{where}: {key}: {first['msg'].lower()}, got {first['input']!r}. "
-                f"Known: {', '.join(cls.model_fields)}."
-            ) from None
+            known = ", ".join(cls.model_fields)
+            raise CheckpointError(f"{where}: {first_problem(error)}. Known: {known}.") from None
+
+
+class ArchitectureSettings(Settings, ABC):
+    """Base of the settings of a whole network."""
+
+    @classmethod
+    @abstractmethod
+    def from_tensors(cls, tensors: Mapping[str, "Tensor"], config: Mapping[str, Any]) -> Self:
+        """Reads every width from the tensors of a checkpoint and, where given, its config."""
+
+
+def first_problem(error: ValidationError) -> str:
+    """Says where the first wrong value is, what is wrong with it, and what it is."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    return f"{key}: {first['msg'].lower()}, got {first['input']!r}"
 
 
 def layer_widths(tensors: Mapping[str, "Tensor"], pattern: str) -> tuple[int, ...]:
-    """Gives the first axis of pattern.format(0), pattern.format(1), ... as far as such tensors go."""
+    """Gives the first axis of pattern.format(0), pattern.format(1), ... as far as they go."""
     widths: list[int] = []
     while (name := pattern.format(len(widths))) in tensors:
         widths.append(tensors[name].shape[0])

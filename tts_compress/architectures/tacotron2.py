@@ -1,12 +1,13 @@
 """Tacotron2: an attention-driven recurrent network from symbols to mel frames.
 
-The modules carry the tensor names of NVIDIA/tacotron2, so that its checkpoints load by name. Every width
-comes from the settings, per layer, so that a network made smaller is this same class.
+The modules carry the tensor names of NVIDIA/tacotron2, so that its checkpoints load by name. Every
+width comes from the settings, per layer, so that a network made smaller is this same class.
 
-Source: Shen et al. 2018, "Natural TTS synthesis by conditioning WaveNet on mel spectrogram predictions";
-NVIDIA/tacotron2, model.py.
+Source: Shen et al. 2018, "Natural TTS synthesis by conditioning WaveNet on mel spectrogram
+predictions"; NVIDIA/tacotron2, model.py.
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
@@ -15,16 +16,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.blocks import Conv, ConvStack, Linear, Postnet, length_mask
-from tts_compress.architectures.settings import Settings, layer_widths
+from tts_compress.architectures.settings import ArchitectureSettings, layer_widths
 
 GATE_OF_PADDING = 1000.0
 
 
-class Tacotron2Settings(Settings):
-    """Every width of a Tacotron2; the defaults are NVIDIA's published model (28,193,153 parameters).
+class Tacotron2Settings(ArchitectureSettings):
+    """Every width of a Tacotron2; the defaults are NVIDIA's published model.
 
-    `text` says what the network was trained to read: letters, or phones in NVIDIA's curly braces.
+    That one has 28,193,153 parameters. `text` says what the network was trained to read: letters,
+    or phones in NVIDIA's curly braces.
     """
 
     text: Literal["characters", "phones"] = "characters"
@@ -145,12 +148,10 @@ class Prenet(nn.Module):
     def __init__(self, n_in: int, units: tuple[int, ...]) -> None:
         super().__init__()
         widths = [n_in, *units]
-        self.layers = nn.ModuleList(
-            Linear(a, b, bias=False) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.layers = nn.ModuleList(Linear(a, b, bias=False) for a, b in itertools.pairwise(widths))
 
     def forward(self, x: Tensor, keep: list[Tensor] | None) -> Tensor:
-        """Maps ``(..., n_mels)`` to ``(..., units[-1])``; `keep` has a factor 0 or 2 for each layer's outputs."""
+        """Maps ``(..., n_mels)`` to ``(..., units[-1])``; `keep` are factors of layers' outputs."""
         for index, layer in enumerate(self.layers):
             x = torch.relu(layer(x))
             if keep is not None:
@@ -164,14 +165,18 @@ class Encoder(ConvStack):
     def __init__(self, settings: Tacotron2Settings) -> None:
         channels = settings.encoder_channels
         super().__init__(
-            settings.embedding_dim, channels, settings.encoder_kernel, activation="relu", last="relu"
+            settings.embedding_dim,
+            channels,
+            settings.encoder_kernel,
+            activation="relu",
+            last="relu",
         )
         self.lstm = nn.LSTM(
             channels[-1], settings.encoder_lstm_units, batch_first=True, bidirectional=True
         )
 
     def forward(self, x: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
-        """Maps embeddings ``(batch, ids, embedding_dim)`` to the memory ``(batch, ids, memory_dim)``.
+        """Maps ``(batch, ids, embedding_dim)`` to the memory ``(batch, ids, memory_dim)``.
 
         Args:
             x: Embedded symbols.
@@ -235,14 +240,14 @@ class Decoder(nn.Module):
     def keep_factors(self, steps: int, generator: torch.Generator | None) -> list[Tensor]:
         """Draws the prenet's dropout, a ``(steps, units)`` factor of 0 or 2 for each layer.
 
-        Every sentence of a batch shares the draws, so that its speech does not depend on which others
-        are spoken with it; the first n steps do not depend on how many steps are drawn.
+        Every sentence of a batch shares the draws, so that its speech does not depend on which
+        others are spoken with it; the first n steps do not depend on how many steps are drawn.
         """
         units = self.settings.prenet_units
         weight = self.linear_projection.linear_layer.weight
         drawn = torch.rand(steps, sum(units), generator=generator, dtype=torch.float32)
         factors = (drawn < 0.5).to(weight) * 2
-        return list(factors.split(list(units), dim=1))
+        return list(torch.split(factors, list(units), dim=1))
 
     def step(
         self, frame: Tensor, state: DecoderState, memory: Tensor, keys: Tensor, padding: Tensor
@@ -257,7 +262,8 @@ class Decoder(nn.Module):
             padding: True at ids that are padding, ``(batch, ids)``.
 
         Returns:
-            The frame ``(batch, n_mels)``, the gate logit ``(batch,)``, the attention weights ``(batch, ids)``.
+            The frame ``(batch, n_mels)``, the gate logit ``(batch,)``, the attention weights
+            ``(batch, ids)``.
         """
         heard = torch.cat((frame, state.context), 1)
         state.attention_rnn = self.attention_rnn(heard, state.attention_rnn)
@@ -273,12 +279,13 @@ class Decoder(nn.Module):
         return self.linear_projection(said), self.gate_layer(said)[:, 0], weights
 
 
-class Tacotron2(nn.Module):
+class Tacotron2(Architecture):
     """Tacotron2 with the tensor names of NVIDIA/tacotron2."""
 
     architecture: ClassVar[str] = "tacotron2"
     Settings: ClassVar[type[Tacotron2Settings]] = Tacotron2Settings
     public_key: ClassVar[str] = "state_dict"
+    sign: ClassVar[str] = "decoder.attention_rnn.weight_ih"
     groups: ClassVar[dict[str, tuple[str, ...]]] = {
         "embedding": ("embedding.weight",),
         "encoder": ("encoder.*weight*",),
@@ -294,6 +301,7 @@ class Tacotron2(nn.Module):
         "prenet": ("decoder.prenet.*weight",),
         "projection": ("decoder.linear_projection.*weight", "decoder.gate_layer.*weight"),
     }
+    settings: Tacotron2Settings
 
     def __init__(self, settings: Tacotron2Settings | None = None) -> None:
         super().__init__()
@@ -304,9 +312,7 @@ class Tacotron2(nn.Module):
         nn.init.uniform_(self.embedding.weight, -bound, bound)
         self.encoder = Encoder(settings)
         self.decoder = Decoder(settings)
-        self.postnet = Postnet(
-            settings.n_mels, settings.postnet_channels, settings.postnet_kernel
-        )
+        self.postnet = Postnet(settings.n_mels, settings.postnet_channels, settings.postnet_kernel)
 
     def forward(
         self,
@@ -328,8 +334,8 @@ class Tacotron2(nn.Module):
             mel_lengths: Frames of each, ``(batch,)``.
             prenet_dropout: Whether the prenet drops units, as upstream always does.
             generator: Source of the prenet's dropout; the global one by default.
-            mask_padding: Whether each sentence of a padded batch gets what it gets alone. By default the
-                convolutions see padding, as they do upstream.
+            mask_padding: Whether each sentence of a padded batch gets what it gets alone. By
+                default the convolutions see padding, as they do upstream.
         """
         data = length_mask(id_lengths, ids.shape[1])
         memory, keys = self._remember(ids, id_lengths, data if mask_padding else data | True)
@@ -339,8 +345,7 @@ class Tacotron2(nn.Module):
         inputs = self.decoder.prenet(frames, keep)
         state = DecoderState.initial(self.settings, memory)
         said = [
-            self.decoder.step(inputs[:, step], state, memory, keys, ~data)
-            for step in range(steps)
+            self.decoder.step(inputs[:, step], state, memory, keys, ~data) for step in range(steps)
         ]
         stopped = torch.ones_like(mel_lengths, dtype=torch.bool)
         return self._output(said, mel_lengths, stopped, mask_padding)
@@ -364,7 +369,8 @@ class Tacotron2(nn.Module):
             prenet_dropout: Whether the prenet drops units; published weights need it.
             generator: Source of the prenet's dropout; the global one by default.
             max_steps: Frames after which a sentence is given up.
-            gate_threshold: Probability of the last frame above which a sentence ends; that frame is kept.
+            gate_threshold: Probability of the last frame above which a sentence ends; that frame is
+                kept.
         """
         data = length_mask(id_lengths, ids.shape[1])
         memory, keys = self._remember(ids, id_lengths, data)
