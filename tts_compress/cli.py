@@ -24,7 +24,9 @@ CheckpointPath = Annotated[
 ]
 Config = Annotated[
     list[Path] | None,
-    typer.Option(help="Config file of a public checkpoint, such as ming024's model.yaml; repeatable."),
+    typer.Option(
+        help="Config file of a public checkpoint, such as ming024's model.yaml; repeatable."
+    ),
 ]
 Device = Annotated[str, typer.Option(help="Where torch runs: cpu, cuda.")]
 
@@ -61,7 +63,7 @@ def run(
 def synth(
     checkpoint: CheckpointPath,
     text: Annotated[list[str], typer.Argument(help="Sentences to speak.", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the wav files.")] = Path("."),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the wav files.")] = Path(),
     config: Config = None,
     vocoder: Annotated[
         Path | None, typer.Option(help="HiFi-GAN generator; Griffin-Lim without it.")
@@ -71,7 +73,7 @@ def synth(
     device: Device = "cpu",
 ) -> None:
     """Speak sentences with a checkpoint, one wav each."""
-    from tts_compress.architectures.checkpoints import load_model
+    from tts_compress import load_model
     from tts_compress.audio.wav import write_wav
     from tts_compress.synthesis import speak
     from tts_compress.synthesis import vocoder as make_vocoder
@@ -94,14 +96,16 @@ def synth(
 @app.command()
 def inspect(checkpoint: CheckpointPath, config: Config = None) -> None:
     """Show the groups, shapes, parameters, sparsity and bytes of a checkpoint."""
-    from tts_compress.architectures.checkpoints import load_model
+    from tts_compress import load_model
     from tts_compress.plan import show_model
 
     show_model(load_model(checkpoint, config), checkpoint, console)
 
 
 @app.command()
-def table(runs: Annotated[Path, typer.Argument(help="Results of one recipe, runs/<recipe>.")]) -> None:
+def table(
+    runs: Annotated[Path, typer.Argument(help="Results of one recipe, runs/<recipe>.")],
+) -> None:
     """Show the table of results again, and write results.csv and the plot anew."""
     from tts_compress.report.results import write_results
 
@@ -147,8 +151,8 @@ def train(
     device: Device = "cpu",
 ) -> None:
     """Train a voice on a corpus, or go on with a training that was stopped."""
-    from tts_compress.training.loop import TrainSettings
     from tts_compress.training.loop import train as start
+    from tts_compress.training.settings import TrainSettings
 
     settings = TrainSettings(
         architecture=architecture,
@@ -176,11 +180,15 @@ def main() -> None:
     try:
         app()
     except TtsCompressError as error:
-        Console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False, highlight=False)
+        Console(stderr=True, soft_wrap=True).print(
+            str(error), style="red", markup=False, highlight=False
+        )
         sys.exit(2)
     except OSError as error:
         message = str(OutputError(f"{error.filename or 'output'}: {error.strerror}."))
-        Console(stderr=True, soft_wrap=True).print(message, style="red", markup=False, highlight=False)
+        Console(stderr=True, soft_wrap=True).print(
+            message, style="red", markup=False, highlight=False
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         Console(stderr=True).print("Interrupted; what is done is kept. Run again to go on.")

@@ -1,11 +1,11 @@
-"""The errors a user can cause, each with a message that says where, what, got what, and what to do."""
+"""The errors a user can cause: each message says where, what is wrong, what it got, what to do."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class TtsCompressError(Exception):
-    """Base of every error that is the input's fault; the command line prints it and exits with 2."""
+    """Base of all errors that are the input's fault; the command line prints them and exits with 2."""
 
 
 class RecipeError(TtsCompressError):

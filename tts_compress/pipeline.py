@@ -1,31 +1,32 @@
 """One run, from checkpoint to records: the only place that knows the order of the steps."""
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import safetensors.torch
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tts_compress import artifact
+from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.checkpoints import load_model
 from tts_compress.audio.wav import write_wav
-from tts_compress.methods.base import Context
-from tts_compress.metrics import attention, cost
-from tts_compress.metrics.mel import mcd_dtw_db, mel_mae_db
-from tts_compress.recipe import Run
+from tts_compress.methods.base import Change, Context
+from tts_compress.metrics import METRICS
+from tts_compress.recipe import Checkpoint, Run
 from tts_compress.records import Record, write_records
-from tts_compress.synthesis import Speech, follow, speak, vocoder
+from tts_compress.synthesis import ALMOST_NO_FRAMES, Speech, follow, speak, vocoder
 
-ATTENTION: dict[str, Callable[[Tensor, int, int], float]] = {
-    "attention_jumps_back": attention.attention_jumps_back,
-    "attention_skips": attention.attention_skips,
-    "attention_reach": attention.attention_reach,
-    "attention_focus": attention.attention_focus,
-}
-UNITS = {"mcd_dtw_db": "dB", "mel_mae_db": "dB", "attention_jumps_back": "frames"}
+OF_MODEL = ("state_dict_bytes", "n_parameters", "n_nonzero")
+OF_ATTENTION = (
+    "attention_jumps_back",
+    "attention_skips",
+    "attention_reach",
+    "attention_focus",
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Reference:
             parts |= {"durations": speech.durations} if speech.durations is not None else {}
             parts |= {"alignment": speech.alignment} if speech.alignment is not None else {}
             tensors |= {f"{number:03d}.{name}": t.contiguous() for name, t in parts.items()}
-        save_file(tensors, path)
+        path.write_bytes(safetensors.torch.save(tensors))
 
     @classmethod
     def load(cls, path: Path, sentences: Sequence[str]) -> "Reference":
@@ -77,99 +78,114 @@ def execute(run: Run, folder: Path, context: Context, reference: Path | None, de
         reference: ``mels.safetensors`` of the dense run, or None if this is the dense run.
         device: Where torch runs.
     """
-    model = load_model(run.model.path, run.model.config, device=device)
+    model = _load(run.model, device)
     changes = tuple(change for stage in run.stages for change in stage(model, context))
-    saved = artifact.save(folder / "artifact", model, changes)
-    gzipped = artifact.save_public_checkpoint(folder / "checkpoint.pt.gz", model)
-    model = artifact.load_model(folder / "artifact").to(device).eval()
+    saved = artifact.save(folder / "artifact", model, changes, run=run)
+    gzip_bytes = artifact.save_public_checkpoint(folder / "checkpoint.pt.gz", model)
+    model = artifact.load_model(folder / "artifact").to(device)
 
     sentences, seed = run.evaluate.sentences, run.evaluate.seed
-    speeches = speak(model, sentences, seed)
     dense = Reference.load(reference, sentences) if reference else None
-    aligned = follow(model, dense.speeches if dense else speeches, seed)
-    spoken = Reference(speeches, aligned)
+    speeches = speak(model, sentences, seed)
+    spoken = Reference(speeches, follow(model, dense.speeches if dense else speeches, seed))
     spoken.save(folder / "mels.safetensors")
     _write_wavs(run, folder / "wavs", speeches, device)
 
+    take = Taker(run.id)
     records = [
-        *_sizes(run, model, changes, saved.n_bytes, gzipped),
-        *_speech(run, speeches),
-        *(_distances(run, spoken, dense or spoken)),
+        take("gzip_bytes", gzip_bytes, unit="bytes"),
+        take("artifact_bytes", saved.n_bytes, unit="bytes"),
+        *_costs(take, model, changes),
+        *_speech(take, speeches),
+        *_distances(take, spoken, dense or spoken),
     ]
     if dense is None:
-        records += _noise_floor(run, model, spoken)
+        records += _noise_floor(take, run, model, spoken)
     write_records(folder / "records.jsonl", records)
-    write_records(folder / "timings.jsonl", _timings(run, model, speeches))
+    write_records(folder / "timings.jsonl", _timings(take, run, model, speeches))
     done = folder / "DONE.tmp"
     done.write_text(run.name + "\n", encoding="utf-8")
     done.replace(folder / "DONE")
 
 
+def _load(checkpoint: Checkpoint, device: str) -> Architecture:
+    return load_model(
+        checkpoint.path, checkpoint.config, device, architecture=checkpoint.architecture
+    )
+
+
 def _write_wavs(run: Run, folder: Path, speeches: Sequence[Speech], device: str) -> None:
     folder.mkdir()
     given = run.evaluate.vocoder
-    generator = load_model(given.path, given.config, device=device) if given else None
-    audible = [(n, s) for n, s in enumerate(speeches, 1) if s.failure != "almost no frames"]
+    generator = _load(given, device) if given else None
+    audible = [(n, s) for n, s in enumerate(speeches, 1) if s.failure != ALMOST_NO_FRAMES]
     wavs = vocoder(generator, run.evaluate.seed)([speech.mel for _, speech in audible])
     for (number, _), wav in zip(audible, wavs, strict=True):
         write_wav(folder / f"{number:03d}.wav", wav)
 
 
-def _sizes(
-    run: Run, model: nn.Module, changes: Sequence[object], artifact_bytes: int, gzipped: int
-) -> Iterator[Record]:
-    yield Record(run.id, "float32_bytes", None, cost.state_dict_bytes(model), "bytes")
-    yield Record(run.id, "gzip_bytes", None, gzipped, "bytes")
-    yield Record(run.id, "artifact_bytes", None, artifact_bytes, "bytes")
-    yield Record(run.id, "n_parameters", None, cost.n_parameters(model), "weights")
-    yield Record(run.id, "n_nonzero", None, cost.n_nonzero(model), "weights")
-    names = sorted({name for change in changes for name in getattr(change, "layers", ())})
-    if names:
-        yield Record(run.id, "sparsity", None, cost.sparsity(model, names), "fraction")
+@dataclass(frozen=True)
+class Taker:
+    """Makes the records of one run; units are those of `METRICS` where it knows the metric."""
+
+    run_id: str
+
+    def __call__(
+        self, metric: str, value: float, sentence: int | None = None, unit: str | None = None
+    ) -> Record:
+        """Gives a record of one value."""
+        return Record(self.run_id, metric, sentence, value, unit or METRICS[metric].unit)
 
 
-def _speech(run: Run, speeches: Sequence[Speech]) -> Iterator[Record]:
+def _costs(take: Taker, model: nn.Module, changes: Sequence[Change]) -> Iterator[Record]:
+    for name in OF_MODEL:
+        yield take(name, METRICS[name].measure(model))
+    if changes:
+        names = sorted({change.layer for change in changes})
+        yield take("sparsity", METRICS["sparsity"].measure(model, names))
+
+
+def _speech(take: Taker, speeches: Sequence[Speech]) -> Iterator[Record]:
     for number, speech in enumerate(speeches, 1):
-        yield Record(run.id, "failed", number, float(speech.failure is not None), "fraction")
-        yield Record(run.id, "seconds", number, speech.seconds, "s")
+        yield take("failed", float(speech.failure is not None), number, "fraction")
+        yield take("seconds", speech.seconds, number, "s")
         if speech.alignment is not None:
-            for name, measure in ATTENTION.items():
-                value = measure(speech.alignment, *speech.alignment.shape)
-                yield Record(run.id, name, number, value, UNITS.get(name, "fraction"))
+            for name in OF_ATTENTION:
+                value = METRICS[name].measure(speech.alignment, *speech.alignment.shape)
+                yield take(name, value, number)
 
 
 def _distances(
-    run: Run, candidate: Reference, reference: Reference, suffix: str = ""
+    take: Taker, candidate: Reference, reference: Reference, suffix: str = ""
 ) -> Iterator[Record]:
-    """Distances of each sentence; none of one that has no frames to compare."""
+    """Gives the distances of each sentence; none of one that has no frames to compare."""
     pairs = zip(
         candidate.speeches, reference.speeches, candidate.aligned, reference.aligned, strict=True
     )
+    mel_mae_db, mcd_dtw_db = METRICS["mel_mae_db"].measure, METRICS["mcd_dtw_db"].measure
     for number, (ours, theirs, our_mel, their_mel) in enumerate(pairs, 1):
         if our_mel.shape[1]:
-            value = mel_mae_db(our_mel, their_mel)
-            yield Record(run.id, f"mel_mae_db{suffix}", number, value, "dB")
-        if ours.failure != "almost no frames" and theirs.failure != "almost no frames":
-            value = mcd_dtw_db(ours.mel, theirs.mel)
-            yield Record(run.id, f"mcd_dtw_db{suffix}", number, value, "dB")
+            yield take(f"mel_mae_db{suffix}", mel_mae_db(our_mel, their_mel), number, "dB")
+        if ALMOST_NO_FRAMES not in (ours.failure, theirs.failure):
+            yield take(f"mcd_dtw_db{suffix}", mcd_dtw_db(ours.mel, theirs.mel), number, "dB")
 
 
-def _noise_floor(run: Run, model: nn.Module, dense: Reference) -> list[Record]:
-    """Distances of the dense network to itself with another seed, for those whose speech has one."""
-    other = speak(model, run.evaluate.sentences, run.evaluate.seed + 1)
+def _noise_floor(take: Taker, run: Run, model: nn.Module, dense: Reference) -> list[Record]:
+    """Gives the distances of the dense network to itself with another seed, if seeds matter."""
+    seed = run.evaluate.seed + 1
+    other = speak(model, run.evaluate.sentences, seed)
     if all(torch.equal(a.mel, b.mel) for a, b in zip(other, dense.speeches, strict=True)):
         return []
-    aligned = follow(model, dense.speeches, run.evaluate.seed + 1)
-    return list(_distances(run, Reference(other, aligned), dense, "_noise"))
+    aligned = follow(model, dense.speeches, seed)
+    return list(_distances(take, Reference(other, aligned), dense, "_noise"))
 
 
-def _timings(run: Run, model: nn.Module, speeches: Sequence[Speech]) -> Iterator[Record]:
-    """The real-time factor of the acoustic network on the first sentence that it speaks."""
-    for speech in speeches:
-        if speech.failure is None:
-            text, seed = [speech.text], run.evaluate.seed
-            factor = cost.real_time_factor(
-                lambda: speak(model, text, seed), speech.seconds, repeats=5
-            )
-            yield Record(run.id, "real_time_factor", None, factor, "s/s")
-            return
+def _timings(
+    take: Taker, run: Run, model: nn.Module, speeches: Sequence[Speech]
+) -> Iterator[Record]:
+    """Gives the real-time factor of the acoustic network on the first sentence that it speaks."""
+    spoken = [speech for speech in speeches if speech.failure is None]
+    if spoken:
+        once = partial(speak, model, [spoken[0].text], run.evaluate.seed)
+        factor = METRICS["real_time_factor"].measure(once, spoken[0].seconds)
+        yield take("real_time_factor", factor)

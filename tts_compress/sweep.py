@@ -1,7 +1,9 @@
 """Every run of a recipe that is not done yet, some at a time, safely beside other processes.
 
-Each run's folder is guarded by a lock that the system lets go of when its process ends, however it ends;
-a folder without ``DONE`` is begun anew. So a sweep may be killed, and two may share an output folder.
+Each run's folder is guarded by a lock that the system lets go of when its process ends, however it
+ends;
+a folder without ``DONE`` is begun anew. So a sweep may be killed, and two may share an output
+folder.
 """
 
 import fcntl
@@ -28,6 +30,7 @@ from tts_compress.recipe import Recipe, Run
 
 if TYPE_CHECKING:
     from tts_compress.methods.base import Context
+
 
 def sweep(
     recipe: Recipe,
@@ -59,7 +62,9 @@ def sweep(
         _write_index(recipe, folder)
         missing = [run for run in runs if not done(folder, run)]
         with _progress(console) as progress:
-            bar = progress.add_task(recipe.name, total=len(runs), completed=len(runs) - len(missing))
+            bar = progress.add_task(
+                recipe.name, total=len(runs), completed=len(runs) - len(missing)
+            )
             for _ in _do(missing, folder, device, jobs):
                 progress.advance(bar)
         write_results(folder, console)
@@ -76,7 +81,9 @@ def done(folder: Path, run: Run) -> bool:
 
 
 def _do(missing: Sequence[Run], folder: Path, device: str, jobs: int) -> Iterator[Run]:
-    """Does the dense run first, since the others are compared with it, then the rest side by side."""
+    """Does the dense run first, since the others are compared with it, then the rest side by
+    side.
+    """
     if not missing:
         return
     dense = [run for run in missing if not run.stages]
@@ -101,7 +108,9 @@ def _do(missing: Sequence[Run], folder: Path, device: str, jobs: int) -> Iterato
 
 
 def _start_worker() -> None:
-    """Makes a process count on one thread, so that jobs do not change results, and end with its parent."""
+    """Makes a process count on one thread, so that jobs do not change results, and end with its
+    parent.
+    """
     import torch
 
     torch.set_num_threads(1)

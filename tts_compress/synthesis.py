@@ -1,6 +1,6 @@
 """Sentences to mels to wavs: seeded, batched, and each sentence as it would be alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -15,10 +15,11 @@ from tts_compress.text.encode import fastspeech2_ids, tacotron2_ids
 
 MAX_STEPS = 1000
 BATCH_SIZE = 16
+NEVER_STOPS, ALMOST_NO_FRAMES = "never stops", "almost no frames"
 SHORTEST_SPEECH = 9  # frames; fewer are no longer than one phone
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Speech:
     """One sentence as a network speaks it.
 
@@ -28,7 +29,7 @@ class Speech:
         mel: Log-mel, ``(n_mels, frames)``.
         alignment: Tacotron2's attention weights, ``(frames, ids)``.
         durations: FastSpeech2's frames of each symbol, ``(ids,)``.
-        failure: Why this is no speech, such as "never stops"; None if it is.
+        failure: Why this is no speech, "never stops" or "almost no frames"; None if it is.
     """
 
     text: str
@@ -60,7 +61,17 @@ def encode(model: nn.Module, text: str) -> list[int]:
 
 
 def speak(model: nn.Module, sentences: Sequence[str], seed: int = 0) -> list[Speech]:
-    """Speaks every sentence; the same seed gives the same speech, whatever else is spoken with it."""
+    """Speaks every sentence; the same seed gives the same speech, whatever is spoken with it.
+
+    Args:
+        model: A Tacotron2 or a FastSpeech2.
+        sentences: English texts.
+        seed: Seed of the prenet's dropout, the only draws there are.
+
+    Raises:
+        TextError: A text has nothing to speak, or a symbol that the network does not know.
+        CheckpointError: The network reads no text.
+    """
     encoded = [encode(model, text) for text in sentences]
     spoken: list[Speech] = []
     for first in range(0, len(sentences), BATCH_SIZE):
@@ -80,29 +91,37 @@ def _speak_batch(
         return [
             Speech(
                 text,
-                ids[row, : lengths[row]].cpu(),
-                out.mel_postnet[row, :, : out.mel_lengths[row]].cpu(),
-                alignment=out.alignments[row, : out.mel_lengths[row], : lengths[row]].cpu(),
-                failure=None if out.stopped[row] else "never stops",
+                ids[row, :symbols].cpu(),
+                out.mel_postnet[row, :, :frames].cpu(),
+                alignment=out.alignments[row, :frames, :symbols].cpu(),
+                failure=_failure(frames, symbols, stopped=bool(out.stopped[row])),
             )
-            for row, text in enumerate(texts)
+            for row, text, symbols, frames in _rows(texts, lengths, out.mel_lengths)
         ]
     said = cast(FastSpeech2, model)(ids, lengths)
     return [
         Speech(
             text,
-            ids[row, : lengths[row]].cpu(),
-            said.mel_postnet[row, :, : said.mel_lengths[row]].cpu(),
-            durations=said.durations[row, : lengths[row]].cpu(),
-            failure=_too_short(int(said.mel_lengths[row]), int(lengths[row])),
+            ids[row, :symbols].cpu(),
+            said.mel_postnet[row, :, :frames].cpu(),
+            durations=said.durations[row, :symbols].cpu(),
+            failure=_failure(frames, symbols, stopped=True),
         )
-        for row, text in enumerate(texts)
+        for row, text, symbols, frames in _rows(texts, lengths, said.mel_lengths)
     ]
 
 
-def _too_short(frames: int, symbols: int) -> str | None:
-    """Names the failure of a pruned duration predictor: less than a frame (12 ms) a symbol."""
-    return "almost no frames" if frames < max(SHORTEST_SPEECH, symbols) else None
+def _rows(
+    texts: Sequence[str], symbols: Tensor, frames: Tensor
+) -> Iterator[tuple[int, str, int, int]]:
+    return zip(range(len(texts)), texts, symbols.tolist(), frames.tolist(), strict=True)
+
+
+def _failure(frames: int, symbols: int, *, stopped: bool) -> str | None:
+    """Names what a pruned network does wrong; too short is less than a frame (12 ms) a symbol."""
+    if not stopped:
+        return NEVER_STOPS
+    return ALMOST_NO_FRAMES if frames < max(SHORTEST_SPEECH, symbols) else None
 
 
 def _pad(rows: Sequence[Tensor], model: nn.Module) -> tuple[Tensor, Tensor]:
@@ -115,8 +134,8 @@ def _pad(rows: Sequence[Tensor], model: nn.Module) -> tuple[Tensor, Tensor]:
 def follow(model: nn.Module, references: Sequence[Speech], seed: int = 0) -> list[Tensor]:
     """Speaks each sentence in the timing of a reference, so that frames can be compared one by one.
 
-    Tacotron2 is teacher-forced on the reference's mel with the dropout draws of `speak`; FastSpeech2
-    takes the reference's durations.
+    Tacotron2 is teacher-forced on the reference's mel (after its postnet) with the dropout draws
+    of `speak`; FastSpeech2 takes the reference's durations, with its own pitch and energy.
 
     Args:
         model: The network.
@@ -144,9 +163,7 @@ def follow(model: nn.Module, references: Sequence[Speech], seed: int = 0) -> lis
         else:
             durations, _ = _pad([cast(Tensor, speech.durations) for speech in batch], model)
             mels = model(ids, lengths, durations=durations).mel_postnet
-        followed += [
-            mels[row, :, :length].cpu() for row, length in enumerate(mel_lengths.tolist())
-        ]
+        followed += [mels[row, :, :length].cpu() for row, length in enumerate(mel_lengths.tolist())]
     return followed
 
 
@@ -170,6 +187,7 @@ def vocoder(model: nn.Module | None = None, seed: int = 0) -> Vocoder:
         padded = frames.transpose(1, 2)
         if model is None:
             return griffin_lim(padded, lengths, seed=seed)
-        return hifigan_vocode(model, padded, lengths)
+        device = next(model.parameters()).device
+        return [wav.cpu() for wav in hifigan_vocode(model, padded.to(device), lengths)]
 
     return vocode

@@ -1,6 +1,7 @@
 """One row a run: results.csv, a table for the terminal, and the plot of size against mel distance.
 
-A folder of results has ``recipe.json`` (``{"name": ..., "runs": [{"id", "name", ...}, ...]}``, the dense
+A folder of results has ``recipe.json`` (``{"name": ..., "runs": [{"id", "name", ...}, ...]}``, the
+dense
 run first) and a folder of each run's id with ``DONE``, ``records.jsonl`` and ``timings.jsonl``.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -90,24 +92,22 @@ def write_csv(rows: Sequence[Row], path: Path) -> None:
 def results_table(name: str, rows: Sequence[Row]) -> Table:
     """Gives the table that people choose from: sizes, distances, failures and speed.
 
-    The first line is the dense network as float32 tensors, the size of every ratio; the second is the
+    The first line is the dense network as float32 tensors, the size of every ratio; the second is
+    the
     same network through gzip, so that what gzip alone saves is not mistaken for what pruning saves.
     """
-    table = Table(title=name, title_justify="left")
-    table.add_column("run")
-    for heading in (
-        "zeros", "gzip MB", "of dense", "artifact MB", "mel dB", "MCD dB", "failed", "RTF",
-    ):  # fmt: skip
-        table.add_column(heading, justify="right")
+    table = Table(title=name, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("run", no_wrap=True)
+    for heading in ("gzip MB", "of dense", "artifact", "mel dB", "MCD dB", "failed", "RTF"):
+        table.add_column(heading, justify="right", no_wrap=True)
     if not rows:
         return table
-    dense_bytes = rows[0].values["float32_bytes"]
-    table.add_row("dense, float32", "", _megabytes(dense_bytes), "100.0 %", "", "", "", "", "")
+    dense_bytes = rows[0].values["state_dict_bytes"]
+    table.add_row("dense, float32", _megabytes(dense_bytes), "100.0 %", "", "", "", "", "")
     for index, row in enumerate(rows):
         v = row.values
         table.add_row(
-            f"{row.name}, gzip" if index == 0 else row.name,
-            _percent(v.get("sparsity"), 1),
+            "dense, gzip" if index == 0 else row.name,
             _megabytes(v.get("gzip_bytes")),
             _percent(v["gzip_bytes"] / dense_bytes, 1) if "gzip_bytes" in v else "",
             _megabytes(v.get("artifact_bytes")),
@@ -162,7 +162,7 @@ def plot(name: str, rows: Sequence[Row], path: Path) -> None:
             axes.annotate(label, (x, y), textcoords="offset points", xytext=(6, 4), fontsize=8)
     dense = rows[0].values
     for key, label, style in (
-        ("float32_bytes", "dense, float32", "-"),
+        ("state_dict_bytes", "dense, float32", "-"),
         ("gzip_bytes", "dense, gzip", "--"),
     ):
         axes.axvline(dense[key] / MEGABYTE, color="#777777", linestyle=style, label=label)
