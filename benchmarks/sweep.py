@@ -2,8 +2,10 @@
 
     python benchmarks/sweep.py [--recipe recipes/tacotron2/magnitude.yaml]
 
-The script does the same runs in order, one sentence at a time, with a sort for every sparsity, librosa's
-Griffin-Lim and the gzip module, on as many threads as torch takes. Both sides' sizes and distances are
+The script does the same runs in order, one sentence at a time, with a sort for every sparsity,
+librosa's
+Griffin-Lim and the gzip module, on as many threads as torch takes. Both sides' sizes and distances
+are
 compared; what is printed is the ratio of the times.
 """
 
@@ -55,7 +57,9 @@ def script(recipe: Recipe, folder: Path) -> dict[str, dict[str, float]]:
         numbers[run.id] = {
             "gzip_bytes": len(packed),
             "mcd_dtw_db": float(np.mean([mcd_dtw_db(a.mel, b.mel) for a, b in pairs])),
-            "mel_mae_db": float(np.mean([mel_mae_db(*p) for p in zip(followed, aligned, strict=True)])),
+            "mel_mae_db": float(
+                np.mean([mel_mae_db(*p) for p in zip(followed, aligned, strict=True)])
+            ),
         }
     return numbers
 
@@ -84,7 +88,11 @@ def ours(recipe: Recipe, folder: Path) -> dict[str, dict[str, float]]:
     sweep(recipe, folder, Console(quiet=True), jobs=2)
     with (folder / recipe.name / "results.csv").open() as file:
         return {
-            row["run"]: {key: float(value) for key, value in row.items() if key.endswith(("_bytes", "_db")) and value}
+            row["run"]: {
+                key: float(value)
+                for key, value in row.items()
+                if key.endswith(("_bytes", "_db")) and value
+            }
             for row in csv.DictReader(file)
         }
 
@@ -111,8 +119,15 @@ def main() -> None:
 
 
 def largest_difference(results: dict[str, dict[str, dict[str, float]]], metric: str) -> float:
-    pairs = [(row[metric], results["script"][run][metric]) for run, row in results["tts-compress"].items()]
-    return max(abs(a - b) / max(abs(b), 1e-9) for a, b in pairs if a != b or b) if any(a != b for a, b in pairs) else 0.0
+    pairs = [
+        (row[metric], results["script"][run][metric])
+        for run, row in results["tts-compress"].items()
+    ]
+    return (
+        max(abs(a - b) / max(abs(b), 1e-9) for a, b in pairs if a != b or b)
+        if any(a != b for a, b in pairs)
+        else 0.0
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Seconds and peak memory of a training step at the full public sizes, on one thread.
+"""Seconds and peak memory of a training step at every size, on one thread.
 
     python benchmarks/training_step.py [--steps 3] [--batch-size 8]
 
@@ -10,26 +10,27 @@ import json
 import subprocess
 import sys
 import time
+from itertools import product
 
+import numpy as np
+import torch
 from rich.console import Console
 from rich.table import Table
 
+from tts_compress.metrics.cost import n_parameters, peak_rss_bytes
+from tts_compress.training.features import Features
+from tts_compress.training.settings import TrainSettings
+from tts_compress.training.trainer import Trainer
+
 FRAMES, SYMBOLS = 430, 62
+STATISTICS = {"pitch_min": -3.0, "pitch_max": 3.0, "energy_min": -3.0, "energy_max": 3.0}
 
 
-def measure(architecture: str, size: str, steps: int, batch_size: int, precision: str) -> None:
-    import torch
-
-    from tts_compress.metrics.cost import n_parameters, peak_rss_bytes
-    from tts_compress.training.features import Features
-    from tts_compress.training.loop import Trainer, TrainSettings
-    import numpy as np
-
-    torch.set_num_threads(1)
+def random_sentence() -> Features:
     rng = np.random.default_rng(0)
     frames = np.full(SYMBOLS, FRAMES // SYMBOLS)
     frames[-1] += FRAMES - frames.sum()
-    sentence = Features(
+    return Features(
         mel=rng.normal(size=(80, FRAMES)).astype(np.float32),
         tacotron2_ids=rng.integers(1, 148, SYMBOLS),
         tacotron2_frames=frames,
@@ -38,52 +39,47 @@ def measure(architecture: str, size: str, steps: int, batch_size: int, precision
         pitch=rng.normal(size=SYMBOLS).astype(np.float32),
         energy=rng.normal(size=SYMBOLS).astype(np.float32),
     )
+
+
+def measure(settings: TrainSettings, steps: int) -> tuple[int, float, int]:
+    """Gives parameters, seconds a step, and bytes that training takes at its peak."""
+    torch.set_num_threads(settings.threads)
     before = peak_rss_bytes()
-    settings = TrainSettings(
-        architecture, size, batch_size=batch_size, n_validation=1, precision=precision
-    )
-    statistics = {f"{n}_{m}": v for n in ("pitch", "energy") for m, v in (("min", -3), ("max", 3))}
-    trainer = Trainer(settings, [sentence] * (batch_size + 1), statistics)
+    trainer = Trainer(settings, [random_sentence()] * (settings.batch_size + 1), STATISTICS)
     batches = trainer.batches()
-    trainer.advance(next(batches))
+    trainer.advance(next(batches))  # allocates what later steps use again
     started = time.perf_counter()
     for _ in range(steps):
         trainer.advance(next(batches))
     seconds = (time.perf_counter() - started) / steps
-    parameters = n_parameters(trainer.model)
-    print(json.dumps([parameters, seconds, peak_rss_bytes() - before]))
+    return n_parameters(trainer.model), seconds, peak_rss_bytes() - before
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--only", nargs=3, metavar=("ARCHITECTURE", "SIZE", "PRECISION"))
     arguments = parser.parse_args()
     if arguments.only:
         architecture, size, precision = arguments.only
-        measure(architecture, size, arguments.steps, arguments.batch_size, precision)
+        settings = TrainSettings(
+            architecture,
+            size,
+            batch_size=arguments.batch_size,
+            n_validation=1,
+            precision=precision,
+        )
+        print(json.dumps(measure(settings, arguments.steps)))
         return
     table = Table("architecture", "size", "precision", "parameters", "s per step", "memory MB")
-    for architecture in ("tacotron2", "fastspeech2"):
-        for size in ("small", "full"):
-            for precision in ("float32", "bfloat16"):
-                out = subprocess.run(
-                    [sys.executable, __file__, "--only", architecture, size, precision]
-                    + ["--steps", str(arguments.steps), "--batch-size", str(arguments.batch_size)],
-                    check=True,
-                    capture_output=True,
-                    text=True,
-                ).stdout
-                parameters, seconds, memory = json.loads(out.splitlines()[-1])
-                table.add_row(
-                    architecture,
-                    size,
-                    precision,
-                    f"{parameters:,}",
-                    f"{seconds:.2f}",
-                    f"{memory / 1e6:.0f}",
-                )
+    choices = (("tacotron2", "fastspeech2"), ("small", "full"), ("float32", "bfloat16"))
+    for choice in product(*choices):
+        command = [sys.executable, __file__, "--only", *choice]
+        command += ["--steps", str(arguments.steps), "--batch-size", str(arguments.batch_size)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        parameters, seconds, memory = json.loads(done.stdout.splitlines()[-1])
+        table.add_row(*choice, f"{parameters:,}", f"{seconds:.2f}", f"{memory / 1e6:.0f}")
     Console().print(table)
 
 

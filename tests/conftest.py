@@ -31,9 +31,7 @@ def write_recipe(tmp_path):
         (tmp_path / "sentences.txt").write_text(sentences)
         path = tmp_path / f"{name}.yaml"
         path.write_text(
-            RECIPE.format(
-                name=name, model=GOLDEN / model, include=include, sparsities=sparsities
-            )
+            RECIPE.format(name=name, model=GOLDEN / model, include=include, sparsities=sparsities)
         )
         return path
 

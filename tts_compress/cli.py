@@ -3,12 +3,12 @@
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 from rich.console import Console
 
-from tts_compress.errors import OutputError, TtsCompressError
+from tts_compress.errors import TtsCompressError
 
 app = typer.Typer(
     help="Make text-to-speech models small, and measure and hear what it costs.",
@@ -34,11 +34,11 @@ Device = Annotated[str, typer.Option(help="Where torch runs: cpu, cuda.")]
 @app.command()
 def plan(recipes: Recipes) -> None:
     """Show every run of the recipes and the tensors it selects, without running anything."""
-    from tts_compress import plan as planning
+    from tts_compress.plan import show_recipe
     from tts_compress.recipe import load
 
     for path in recipes:
-        planning.show(load(path), console)
+        show_recipe(load(path), console)
 
 
 @app.command()
@@ -169,7 +169,15 @@ def train(
     start(corpus, out, settings, minutes=minutes, voice=voice)
 
 
-def _warn(message: Warning | str, category: type[Warning], *_: Any) -> None:
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Shows our own warnings as a line; those of libraries are not the user's to act on."""
     if category.__module__.startswith("tts_compress"):
         console.print(f"[yellow]{message}[/yellow]")
 
@@ -180,16 +188,15 @@ def main() -> None:
     try:
         app()
     except TtsCompressError as error:
-        Console(stderr=True, soft_wrap=True).print(
-            str(error), style="red", markup=False, highlight=False
-        )
-        sys.exit(2)
+        _fail(str(error))
     except OSError as error:
-        message = str(OutputError(f"{error.filename or 'output'}: {error.strerror}."))
-        Console(stderr=True, soft_wrap=True).print(
-            message, style="red", markup=False, highlight=False
-        )
-        sys.exit(2)
+        _fail(f"{error.filename or 'output'}: {error.strerror or error}.")
     except KeyboardInterrupt:
         Console(stderr=True).print("Interrupted; what is done is kept. Run again to go on.")
         sys.exit(130)
+
+
+def _fail(message: str) -> NoReturn:
+    line = Console(stderr=True, soft_wrap=True)
+    line.print(message, style="red", markup=False, highlight=False)
+    sys.exit(2)

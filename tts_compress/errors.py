@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 class TtsCompressError(Exception):
-    """Base of all errors that are the input's fault; the command line prints them and exits with 2."""
+    """Base of all errors that are the input's fault; the command line exits with 2."""
 
 
 class RecipeError(TtsCompressError):

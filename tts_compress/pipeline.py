@@ -1,6 +1,6 @@
 """One run, from checkpoint to records: the only place that knows the order of the steps."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path

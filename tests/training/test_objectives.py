@@ -55,7 +55,8 @@ def small_batch() -> Batch:
 
 def test_soft_alignment_of_hand_made_durations():
     got = soft_alignment(torch.tensor([[2, 1]]), 4)[0]
-    # Hard: symbol 0 at frames 0 and 1, symbol 1 at frame 2, nothing at 3; then 1/2, 1/4, 1/4 looking back.
+    # Hard: symbol 0 at frames 0 and 1, symbol 1 at frame 2, nothing at 3; then 1/2 of each frame
+    # and 1/4 of each of the two before it.
     expected = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.5, 0.5], [0.5, 0.5]])
     torch.testing.assert_close(got, expected)
 

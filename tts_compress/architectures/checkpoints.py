@@ -283,8 +283,8 @@ def _write(path: Path, contents: bytes) -> None:
 def content_hash(path: str | Path) -> str:
     """Gives the SHA-256 of a file, or of a folder's files and their names.
 
-    A folder's is that of the lines that ``sha256sum`` prints for its files in order of name; what
-    is written for people (``.md``) does not count.
+    A folder's is that of the lines that ``sha256sum`` prints for its files in order of name; cards
+    (``.md``) and logs (``.jsonl``) do not count.
 
     Raises:
         CheckpointError: There is no such file or folder.
@@ -298,7 +298,7 @@ def content_hash(path: str | Path) -> str:
     names = sorted(
         file.relative_to(path).as_posix()
         for file in path.rglob("*")
-        if file.is_file() and file.suffix != ".md"
+        if file.is_file() and file.suffix not in (".md", ".jsonl")
     )
     lines = "".join(f"{content_hash(path / name)}  {name}\n" for name in names)
     return hashlib.sha256(lines.encode()).hexdigest()

@@ -96,7 +96,14 @@ def results_table(name: str, rows: Sequence[Row]) -> Table:
     the
     same network through gzip, so that what gzip alone saves is not mistaken for what pruning saves.
     """
-    table = Table(title=name, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=name,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     table.add_column("run", no_wrap=True)
     for heading in ("gzip MB", "of dense", "artifact", "mel dB", "MCD dB", "failed", "RTF"):
         table.add_column(heading, justify="right", no_wrap=True)

@@ -1,0 +1,1 @@
+"""Makes voices: a corpus, what the networks learn from it, and the training loop."""

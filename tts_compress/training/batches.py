@@ -1,10 +1,12 @@
-"""Batches of sentences of like length, in an order that depends on the seed and the step alone."""
+"""Batches of sentences of like length, in an order that follows from seed and epoch alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tts_compress.training.features import Features
@@ -22,7 +24,7 @@ class Batch:
         frames: Frames of each symbol, ``(batch, ids)``.
         mels: Log-mels, ``(batch, n_mels, frames)``.
         mel_lengths: Frames of each sentence, ``(batch,)``.
-        pitch: Normalised pitch of each symbol, ``(batch, ids)``; FastSpeech2 only.
+        pitch: Normalised pitch of each symbol, ``(batch, ids)``; a zero for Tacotron2.
         energy: Normalised energy of each symbol, likewise.
     """
 
@@ -42,7 +44,7 @@ class Batch:
 def collate(features: Sequence[Features], architecture: str) -> Batch:
     """Pads sentences to one batch for `architecture` ("tacotron2" or "fastspeech2")."""
 
-    def padded(arrays: Sequence[np.ndarray]) -> Tensor:  # type: ignore[type-arg]
+    def padded(arrays: Sequence[NDArray[Any]]) -> Tensor:
         tensors = [torch.from_numpy(array) for array in arrays]
         return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True)
 
@@ -66,6 +68,8 @@ def collate(features: Sequence[Features], architecture: str) -> Batch:
 
 def schedule(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[list[int]]:
     """Gives one epoch's batches as lists of indices: like lengths together, order shuffled.
+
+    Lengths are jittered by a tenth, so that an epoch does not repeat the batches of the one before.
 
     >>> sorted(sum(schedule([5, 1, 3, 2], 2, seed=0, epoch=0), []))
     [0, 1, 2, 3]

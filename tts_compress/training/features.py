@@ -1,9 +1,11 @@
 """What the networks learn from a sentence: its mel, and frames, pitch and energy of its symbols."""
 
 import json
+import multiprocessing
+import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from tts_compress.text.encode import tacotron2_text_to_ids, tokens_to_tacotron2
 from tts_compress.text.symbols import FASTSPEECH2_SYMBOLS
 from tts_compress.training.corpus import Utterance
 
+SENTENCES_PER_JOB = 32  # fewer are not worth another process
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
@@ -81,18 +84,20 @@ def symbols(utterance: Utterance) -> tuple[Ints, list[float], Ints, list[float]]
 def extract(utterance: Utterance) -> Features:
     """Computes the features of one sentence.
 
-    Pitch is WORLD's DIO with StoneMask refinement, averaged over each symbol, as ming024 does; energy is
-    the norm of the magnitude spectrum, likewise.
+    Pitch is WORLD's DIO refined by StoneMask, its logarithm averaged over each symbol; energy is
+    the norm of the magnitude spectrum, likewise. Frames begin at the first phone.
+
+    Source: ming024/FastSpeech2, preprocessor/preprocessor.py (which averages F0 in Hz).
     """
     wav = read_wav(utterance.wav)
     skip = round(utterance.start * SAMPLE_RATE / HOP_LENGTH)
     nvidia, nvidia_ends, ming, ming_ends = symbols(utterance)
     bounds = frame_bounds(nvidia_ends, utterance.start)
-    mel = mel_spectrogram(wav[None])[0].numpy()[:, skip : skip + int(bounds[-1])]
-    bounds[-1] = mel.shape[1]
+    whole = mel_spectrogram(wav[None])[0].numpy()
+    mel = whole[:, skip : skip + int(bounds[-1])]
     bounds = np.minimum(bounds, mel.shape[1])
     spoken = np.minimum(frame_bounds(ming_ends, utterance.start), mel.shape[1])
-    pitch = _log_f0(wav.double().numpy())[skip:]
+    pitch = log_f0(wav.double().numpy(), whole.shape[1])[skip:]
     energy = _energy(wav)[skip:]
     return Features(
         mel=mel.astype(np.float32),
@@ -105,7 +110,8 @@ def extract(utterance: Utterance) -> Features:
     )
 
 
-def _log_f0(wav: NDArray[np.float64]) -> Floats:
+def log_f0(wav: NDArray[np.float64], frames: int) -> Floats:
+    """Gives ln F0 of each frame (F0 in Hz), interpolated where no voice is; 0 if it never is."""
     import pyworld
 
     period = 1000 * HOP_LENGTH / SAMPLE_RATE
@@ -113,8 +119,8 @@ def _log_f0(wav: NDArray[np.float64]) -> Floats:
     f0 = pyworld.stonemask(wav, coarse, times, SAMPLE_RATE)
     voiced = np.flatnonzero(f0)
     if len(voiced) == 0:
-        return np.zeros(len(f0), np.float32)
-    out: Floats = np.interp(np.arange(len(f0)), voiced, np.log(f0[voiced])).astype(np.float32)
+        return np.zeros(frames, np.float32)
+    out: Floats = np.interp(np.arange(frames), voiced, np.log(f0[voiced])).astype(np.float32)
     return out
 
 
@@ -134,57 +140,67 @@ def _mean_per_symbol(values: Floats, bounds: Ints) -> Floats:
     )
 
 
-def _cached(task: tuple[Utterance, Path]) -> Path:
-    utterance, path = task
-    if not path.exists():
-        torch.set_num_threads(1)
-        features = extract(utterance)
-        partial = path.with_suffix(".tmp.npz")
-        np.savez(partial, **{k: _stored(v) for k, v in vars(features).items()})
-        partial.rename(path)
-    return path
-
-
-def _stored(values: NDArray[np.generic]) -> NDArray[np.generic]:
-    return values.astype(np.float16) if values.ndim == 2 else values
-
-
 def load_features(
     utterances: Sequence[Utterance], cache: Path, jobs: int = 2
 ) -> tuple[list[Features], dict[str, float]]:
-    """Gives the features of every sentence, computed once and kept in `cache`, and their statistics.
+    """Gives the features of every sentence and the statistics of pitch and energy.
 
-    Pitch and energy come out normalised to zero mean and unit variance over all symbols of the corpus.
+    Features are computed once and kept in `cache`, and again when the wav is newer. Pitch and
+    energy come out normalised to zero mean and unit variance over all symbols of the corpus.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    tasks = [(utterance, cache / f"{utterance.name}.npz") for utterance in utterances]
-    missing = [task for task in tasks if not task[1].exists()]
-    with ProcessPoolExecutor(max(jobs, 1)) as pool:
-        done: Iterable[Path] = pool.map(_cached, missing, chunksize=16) if missing else ()
-        for _ in track(done, "features", total=len(missing), disable=not missing):
-            pass
-    loaded = []
-    for _, path in tasks:
-        with np.load(path) as arrays:
-            values = {name: arrays[name] for name in arrays.files}
-        loaded.append(Features(**{**values, "mel": values["mel"].astype(np.float32)}))
-    return _normalised(loaded, cache / "statistics.json")
+    paths = [cache / f"{utterance.name}.npz" for utterance in utterances]
+    missing = [task for task in zip(utterances, paths, strict=True) if not _is_fresh(*task)]
+    jobs = min(jobs, len(missing) // SENTENCES_PER_JOB)
+    if jobs > 1:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(jobs, context, torch.set_num_threads, (1,)) as pool:
+            _wait(pool.map(_compute, missing, chunksize=16), len(missing))
+    elif missing:
+        _wait(map(_compute, missing), len(missing))
+    return _normalised([_read(path) for path in paths], cache / "statistics.json")
 
 
-def _normalised(loaded: list[Features], path: Path) -> tuple[list[Features], dict[str, float]]:
+def _is_fresh(utterance: Utterance, path: Path) -> bool:
+    return path.exists() and path.stat().st_mtime >= utterance.wav.stat().st_mtime
+
+
+def _wait(done: Iterable[None], total: int) -> None:
+    for _ in track(done, "features", total=total):
+        pass
+
+
+def _compute(task: tuple[Utterance, Path]) -> None:
+    """Writes the features of a sentence, whole or not at all, the mel in float16."""
+    utterance, path = task
+    values = vars(extract(utterance))
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.npz")
+    np.savez(partial, **{**values, "mel": values["mel"].astype(np.float16)})
+    partial.replace(path)
+
+
+def _read(path: Path) -> Features:
+    with np.load(path) as arrays:
+        values = {name: arrays[name] for name in arrays.files}
+    return Features(**{**values, "mel": values["mel"].astype(np.float32)})
+
+
+def _normalised(loaded: Sequence[Features], path: Path) -> tuple[list[Features], dict[str, float]]:
+    """Normalises pitch and energy, and clips the most extreme symbol in 2000 on either side."""
     statistics: dict[str, float] = {}
+    normal: dict[str, list[Floats]] = {}
     for name in ("pitch", "energy"):
-        values = np.concatenate(
-            [getattr(f, name)[f.fastspeech2_frames > 0] for f in loaded]
-        )
+        values = np.concatenate([getattr(f, name)[f.fastspeech2_frames > 0] for f in loaded])
         mean, std = float(values.mean()), float(values.std())
+        low, high = (float(v) for v in np.quantile((values - mean) / std, (0.0005, 0.9995)))
         statistics |= {f"{name}_mean": mean, f"{name}_std": std}
-        low, high = np.quantile((values - mean) / std, (0.0005, 0.9995))
-        statistics |= {f"{name}_min": float(low), f"{name}_max": float(high)}
-        for features in loaded:
-            normal = (getattr(features, name) - mean) / std
-            normal[features.fastspeech2_frames == 0] = 0.0
-            object.__setattr__(features, name, normal.clip(low, high).astype(np.float32))
-    statistics["mel_mean"] = float(np.mean([features.mel.mean() for features in loaded]))
-    path.write_text(json.dumps(statistics, indent=2))
-    return loaded, statistics
+        statistics |= {f"{name}_min": low, f"{name}_max": high}
+        normal[name] = [
+            np.where(f.fastspeech2_frames > 0, (getattr(f, name) - mean) / std, 0.0)
+            .clip(low, high)
+            .astype(np.float32)
+            for f in loaded
+        ]
+    path.write_text(json.dumps(statistics, indent=2), encoding="utf-8")
+    rows = zip(loaded, normal["pitch"], normal["energy"], strict=True)
+    return [replace(f, pitch=pitch, energy=energy) for f, pitch, energy in rows], statistics

@@ -1,0 +1,362 @@
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tts_compress import recipe
+from tts_compress.errors import RecipeError
+from tts_compress.methods import METHODS, Magnitude
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+GOOD = """\
+model: voice
+stages:
+  - method: magnitude
+    sparsity: 0.4
+evaluate:
+  sentences: s.txt
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with what recipes name: a voice, a checkpoint with its config, and sentences."""
+    (tmp_path / "voice").mkdir()
+    (tmp_path / "voice" / "model.safetensors").write_bytes(b"weights")
+    (tmp_path / "voice" / "config.json").write_text("{}")
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    (tmp_path / "model.yaml").write_text("heads: 2")
+    (tmp_path / "s.txt").write_text("One  sentence.\n\n Another one? \n", encoding="utf-8")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    return tmp_path
+
+
+def load(folder, text, name="r.yaml"):
+    (folder / name).write_text(text)
+    return recipe.load(folder / name)
+
+
+def test_dense_run_comes_first(folder):
+    loaded = load(folder, GOOD)
+    dense, run = loaded.runs
+    assert loaded.name == "r"
+    assert (dense.name, dense.stages) == ("dense", ())
+    assert (run.name, run.stages) == ("magnitude 40 %", (Magnitude(sparsity=0.4),))
+    assert run.model.path == folder / "voice"
+    assert run.evaluate.sentences == ("One sentence.", "Another one?")
+    assert (run.evaluate.seed, run.evaluate.vocoder) == (0, None)
+    assert run.dense_id == dense.dense_id == dense.id
+    assert len(run.id) == 12
+    assert int(run.id, 16) != int(dense.id, 16)
+    assert pickle.loads(pickle.dumps(run)) == run
+    assert recipe.Run.model_validate_json(run.model_dump_json()) == run
+
+
+def test_no_stages_is_the_dense_run_alone(folder):
+    text = "name: my-dense\nmodel: voice\nstages: []\nevaluate: {sentences: s.txt}\n"
+    loaded = load(folder, text)
+    assert (loaded.name, [run.name for run in loaded.runs]) == ("my-dense", ["dense"])
+
+
+def test_sweep_is_every_combination(folder):
+    text = GOOD.replace("    sparsity: 0.4\n", "") + (
+        "sweep:\n  stages.0.sparsity: [1e-3, 0.5]\n  stages.0.scope: [global, tensor]\n"
+    )
+    runs = load(folder, text).runs
+    assert [run.name for run in runs] == [
+        "dense",
+        "magnitude 0.1 % (0.sparsity=0.001, 0.scope=global)",
+        "magnitude 0.1 % (0.sparsity=0.001, 0.scope=tensor)",
+        "magnitude 50 % (0.sparsity=0.5, 0.scope=global)",
+        "magnitude 50 % (0.sparsity=0.5, 0.scope=tensor)",
+    ]
+    assert len({run.id for run in runs}) == 5
+    assert {run.dense_id for run in runs} == {runs[0].id}
+
+
+def test_two_stages_and_all_settings(folder):
+    runs = load(
+        folder,
+        """\
+model: {path: model.pt, config: [model.yaml], architecture: tacotron2}
+stages:
+  - {method: magnitude, include: [rnn], exclude: [x.*], scope: tensor, sparsity: 0}
+  - {method: magnitude, sparsity: 0.25}
+evaluate: {sentences: s.txt, vocoder: model.pt, seed: 7}
+sweep: {"stages.1.sparsity": [0.25, 0.75]}
+""",
+    ).runs
+    assert [run.name for run in runs[1:]] == [
+        "magnitude 0 % + magnitude 25 %",
+        "magnitude 0 % + magnitude 75 %",
+    ]
+    run = runs[2]
+    assert run.model.config == (folder / "model.yaml",)
+    assert (run.model.architecture, len(run.model.sha256)) == ("tacotron2", 2)
+    assert run.evaluate.vocoder.path == folder / "model.pt"
+    assert run.evaluate.seed == 7
+    assert run.stages[0] == Magnitude(
+        sparsity=0.0, include=("rnn",), exclude=("x.*",), scope="tensor"
+    )
+
+
+def test_id_is_of_contents_not_of_places(folder):
+    before = load(folder, GOOD).runs[1].id
+    assert load(folder, GOOD, "elsewhere/other.yaml").runs[1].id == before
+    shutil.copytree(folder / "voice", folder / "copy")
+    (folder / "voice" / "CARD.md").write_text("for people")
+    explicit = GOOD.replace("model: voice", "model: {path: ./copy}") + "  vocoder: griffin_lim\n"
+    assert load(folder, explicit).runs[1].id == before
+    assert load(folder, GOOD.replace("0.4", "0.40")).runs[1].id == before
+
+
+@pytest.mark.parametrize("file", ["s.txt", "voice/model.safetensors", "voice/config.json"])
+def test_id_changes_with_each_file(folder, file):
+    before = load(folder, GOOD).runs[1].id
+    with (folder / file).open("a") as opened:
+        opened.write("more\n")
+    assert load(folder, GOOD).runs[1].id != before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("sparsity: 0.4", "sparsity: 0.41"),
+        ("sparsity: 0.4", "sparsity: 0.4\n    scope: tensor"),
+        ("s.txt", "s.txt\n  seed: 1"),
+        ("s.txt", "s.txt\n  vocoder: model.pt"),
+        ("voice", "{path: voice, config: [model.yaml]}"),
+    ],
+)
+def test_id_changes_with_each_setting(folder, old, new):
+    assert load(folder, GOOD).runs[1].id != load(folder, GOOD.replace(old, new)).runs[1].id
+
+
+SWEEP = "sweep:\n  stages.0.sparsity: [0.1, 0.2]\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "sparsity: 0.4",
+            "sparsty: 0.4",
+            r"r\.yaml:4: stages\[0\]: unknown key 'sparsty'\. Did you mean 'sparsity'\? Known: ",
+        ),
+        (
+            "magnitude",
+            "magnitud",
+            r"r\.yaml:3: stages\[0\]\.method: unknown method 'magnitud'\. "
+            r"Did you mean 'magnitude'\? Known: magnitude\.$",
+        ),
+        ("- method: magnitude", "- sparsty: 1", r"r\.yaml:3: stages\[0\]\.method: is missing"),
+        (
+            "0.4",
+            "1.0",
+            r"r\.yaml:4: stages\[0\]\.sparsity: must be less than 1, got 1\.0\. "
+            r"Fraction of zeros in \[0, 1\)\.$",
+        ),
+        ("0.4", "-0.1", r"sparsity: must be greater than or equal to 0, got -0\.1"),
+        ("0.4", ".nan", r"sparsity: must be a number, got '\.nan'"),
+        ("0.4", "'0.4'", r"sparsity: must be a number, got '0\.4'"),
+        ("0.4", "true", r"sparsity: must be a number, got True"),
+        ("    sparsity: 0.4\n", "", r"r\.yaml:3: stages\[0\]\.sparsity: is missing\. Fraction"),
+        (
+            "sparsity: 0.4",
+            "sparsity: 0.4\n    include: rnn",
+            r"r\.yaml:5: stages\[0\]\.include: must be a list, got 'rnn'\. Groups, patterns",
+        ),
+        (
+            "sparsity: 0.4",
+            "sparsity: 0.4\n    include: [rnn, 3]",
+            r"r\.yaml:5: stages\[0\]\.include\[1\]: must be text, got 3",
+        ),
+        (
+            "sparsity: 0.4",
+            "sparsity: 0.4\n    scope: layer",
+            r"r\.yaml:5: stages\[0\]\.scope: must be 'global' or 'tensor', got 'layer'",
+        ),
+        ("- method: magnitude\n    sparsity: 0.4", "- 3", r"stages\[0\]: must be names and values"),
+        ("stages:", "stage:", r"r\.yaml:1: stages: is missing|r\.yaml:2: unknown key 'stage'"),
+        (
+            "model: voice",
+            "modle: voice",
+            r"r\.yaml:1: unknown key 'modle'\. Did you mean 'model'\?",
+        ),
+        ("model: voice", "model: 3", r"r\.yaml:1: model: must be names and values, got 3"),
+        ("voice", "voices", r"r\.yaml:1: model: no such file or folder, got 'voices'\. Looked in"),
+        ("voice", "''", r"r\.yaml:1: model: no such file or folder, got ''"),
+        ("voice", "elsewhere", r"r\.yaml:1: model: no model\.safetensors in this folder"),
+        (
+            "voice",
+            "{path: voice, confg: [a]}",
+            r"r\.yaml:1: model: unknown key 'confg'\. Did you mean 'config'\?",
+        ),
+        (
+            "s.txt",
+            "t.txt",
+            r"r\.yaml:6: evaluate\.sentences: no such file or folder, got 't\.txt'",
+        ),
+        (
+            "s.txt",
+            "s.txt\n  seed: 0.5",
+            r"r\.yaml:7: evaluate\.seed: must be a whole number, got 0\.5",
+        ),
+        ("s.txt", "s.txt\n  seed: -1", r"evaluate\.seed: must be greater than or equal to 0"),
+        (
+            "s.txt",
+            "s.txt\n  vocodr: x",
+            r"r\.yaml:7: evaluate: unknown key 'vocodr'\. Did you mean",
+        ),
+        ("s.txt", "s.txt\n  vocoder: x", r"r\.yaml:7: evaluate\.vocoder: no such file"),
+        (
+            "model: voice",
+            "name: a/b\nmodel: voice",
+            r"r\.yaml:1: name: cannot name a folder, got 'a/b'\. Folder",
+        ),
+        (
+            "sparsity: 0.4",
+            "sparsity: 0.4\n    sparsity: 0.5",
+            r"r\.yaml:5: key given twice, got 'spa",
+        ),
+        ("voice", "[voice", r"r\.yaml:2: cannot be read as YAML, .*\. Correct it\."),
+        ("voice", "\tvoice\n\tx", r"r\.yaml:\d: cannot be read as YAML"),
+        ("voice", "!!python/name:os.system x", r"r\.yaml:1: cannot be read as YAML, could not"),
+        (
+            "voice",
+            "&v voice\nname: *v",
+            r"r\.yaml:2: cannot be read as YAML, an alias is not known",
+        ),
+        ("voice", "\x07", r"r\.yaml: cannot be read as YAML"),
+        (GOOD, "- a\n- b\n", r"r\.yaml: must be names and values, got \['a', 'b'\]\. Known: model"),
+        (GOOD, "", r"r\.yaml: must be names and values, got None"),
+        (GOOD, "[" * 3000, r"r\.yaml.*: cannot be read as YAML"),
+        (GOOD, GOOD + "sweep: [1]\n", r"r\.yaml:7: sweep: must be names and values, got \[1\]"),
+        (
+            GOOD,
+            GOOD + "sweep:\n  stages.0.sparsty: [0.1]\n",
+            r"r\.yaml:8: sweep\.stages\.0\.sparsty: names no setting of a stage\. "
+            r"Did you mean 'stages\.0\.sparsity'\?",
+        ),
+        (GOOD, GOOD + "sweep: {stages.1.sparsity: [0.1]}\n", r"stages\.1\.sparsity: names no sett"),
+        (GOOD, GOOD + "sweep: {stages.0.method: [magnitude]}\n", r"method: names no setting"),
+        (GOOD, GOOD + "sweep: {evaluate.seed: [1]}\n", r"evaluate\.seed: names no setting"),
+        (
+            GOOD,
+            GOOD + "sweep:\n  stages.0.sparsity: []\n",
+            r"r\.yaml:8: sweep\.stages\.0\.sparsity: must hold at least one value, got \[\]",
+        ),
+        (GOOD, GOOD + "sweep:\n  stages.0.sparsity: 0.1\n", r"sparsity: must be a list, got 0\.1"),
+        (
+            GOOD,
+            GOOD + "sweep:\n  stages.0.sparsity:\n    - 0.1\n    - 1.5\n",
+            r"r\.yaml:10: sweep\.stages\.0\.sparsity\[1\]: must be less than 1, got 1\.5",
+        ),
+        (
+            GOOD,
+            GOOD + "sweep: {stages.0.sparsity: [0.1, 1e-1]}\n",
+            r"r\.yaml:7: sweep: two runs are the same, got 'magnitude 10 %.*' twice\. Remove one",
+        ),
+        (
+            "stages:\n  - method: magnitude\n    sparsity: 0.4\n",
+            "stages: []\n" + SWEEP,
+            r"names no setting of a stage",
+        ),
+        ("  - method: magnitude\n    sparsity: 0.4\n", SWEEP, r"r\.yaml:2: stages: must be a list"),
+        (
+            "magnitude\n    sparsity: 0.4\n",
+            "magnitud\n" + SWEEP,
+            r"stages\[0\]\.method: unknown method 'magnitud'",
+        ),
+    ],
+)
+def test_one_clear_line(folder, old, new, message):
+    assert old in GOOD
+    with pytest.raises(RecipeError, match=message) as raised:
+        load(folder, GOOD.replace(old, new))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"s\.txt: holds no sentences\. Write one a line"),
+        (b" \n\n", r"s\.txt: holds no sentences"),
+        (b"\xff\xfe", r"s\.txt: is no UTF-8 text"),
+        (b"a" * (2**20 + 1), r"s\.txt: larger than 1048576 bytes"),
+    ],
+)
+def test_sentences_that_are_none(folder, content, message):
+    (folder / "s.txt").write_bytes(content)
+    with pytest.raises(RecipeError, match=message):
+        load(folder, GOOD)
+
+
+def test_missing_files(folder):
+    with pytest.raises(RecipeError, match=r"none\.yaml: no such file"):
+        recipe.load(folder / "none.yaml")
+    with pytest.raises(RecipeError, match=r"elsewhere: no such file"):
+        load(folder, GOOD.replace("s.txt", "elsewhere"))
+
+
+def test_yaml_is_read_as_its_version_1_2(folder):
+    text = GOOD.replace("sparsity: 0.4", "sparsity: 4e-1\n    include: [no, 2020-01-01, 1:30]")
+    stage = load(folder, text).runs[1].stages[0]
+    assert (stage.sparsity, stage.include) == (0.4, ("no", "2020-01-01", "1:30"))
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*/*.yaml")), ids=lambda p: p.parent.name)
+def test_recipe_files(path, tmp_path):
+    """Each loads where its voice is, and tells editors where its schema is."""
+    shutil.copytree(RECIPES, tmp_path / "recipes")
+    for name in ("tacotron2-slt", "fastspeech2-slt"):
+        (tmp_path / "models" / name).mkdir(parents=True)
+        (tmp_path / "models" / name / "model.safetensors").touch()
+    loaded = recipe.load(tmp_path / "recipes" / path.relative_to(RECIPES))
+    assert loaded.name == f"{path.parent.name}-{path.stem}"
+    assert [run.stages[0].sparsity for run in loaded.runs[1:]] == [
+        *(0.001, 0.004, 0.008, 0.01, 0.02, 0.06, 0.08, 0.09),
+        *(0.2, 0.4, 0.6, 0.8, 0.9, 0.99),
+    ]
+    assert len(loaded.runs[0].evaluate.sentences) == 48
+    first = path.read_text().splitlines()[0]
+    schema = first.removeprefix("# yaml-language-server: $schema=")
+    assert (path.parent / schema).resolve() == (RECIPES / "recipe.schema.json").resolve()
+
+
+def test_sentence_files_share_no_sentence():
+    files = [
+        (RECIPES / "sentences" / f"{n}.txt").read_text().split("\n") for n in ("heldout", "sweep")
+    ]
+    heldout, sweep = ({line for line in lines if line} for lines in files)
+    assert (len(heldout), len(sweep), heldout & sweep) == (48, 10, set())
+    assert all(5 <= len(line.split()) <= 18 for line in heldout | sweep)
+
+
+def test_schema_file_is_up_to_date():
+    code = "import json; from tts_compress.recipe import json_schema as schema; "
+    code += "print(json.dumps(schema(), indent=2))"
+    expected = json.dumps(recipe.json_schema(), indent=2) + "\n"
+    found = (RECIPES / "recipe.schema.json").read_text()
+    assert found == expected, f"run: python -c '{code}' > recipes/recipe.schema.json"
+
+
+def test_schema_knows_every_method():
+    schema = recipe.json_schema()
+    stage = schema["properties"]["stages"]["items"]["discriminator"]["mapping"]
+    assert stage.keys() == METHODS.keys()
+    assert schema["$defs"]["Magnitude"]["required"] == ["method"]
+    assert not schema["additionalProperties"]
+
+
+def test_imports_without_torch():
+    code = (
+        "import sys, tts_compress.recipe, tts_compress.methods.selection\n"
+        "assert not {'torch', 'numpy'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+
+from tts_compress.architectures.fastspeech2 import BlockSettings, FastSpeech2Settings
+from tts_compress.architectures.tacotron2 import Tacotron2Settings
+from tts_compress.audio.mel import SAMPLE_RATE
+from tts_compress.audio.wav import read_wav, write_wav
+from tts_compress.training.presets import PRESETS
+from tts_compress.training.textgrid import Interval, TextGrid, write_textgrid
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+TEXT = "in being comparatively modern."
+WORDS = {
+    "in": "IH0 N",
+    "being": "B IY1 IH0 NG",
+    "comparatively": "K AH0 M P EH1 R AH0 T IH0 V L IY0",
+    "modern": "M AA1 D ER0 N",
+}
+BLOCK = BlockSettings(heads=2, head_dim=8, filter=16)
+TINY = {
+    "tacotron2": Tacotron2Settings(
+        text="phones",
+        embedding_dim=16,
+        encoder_channels=(16,),
+        encoder_lstm_units=8,
+        prenet_units=(8, 8),
+        attention_rnn_units=16,
+        decoder_rnn_units=16,
+        attention_dim=8,
+        location_filters=4,
+        location_kernel=7,
+        postnet_channels=(8,),
+    ),
+    "fastspeech2": FastSpeech2Settings(
+        hidden=16,
+        encoder=(BLOCK,),
+        decoder=(BLOCK,),
+        duration_filters=(8, 8),
+        pitch_filters=(8, 8),
+        energy_filters=(8, 8),
+        pitch_bins=8,
+        energy_bins=8,
+        postnet_channels=(8,),
+    ),
+}
+
+
+def make_grid(start: float, end: float, total: float) -> TextGrid:
+    """Gives every phone of `TEXT` the same time between start and end."""
+    n_phones = sum(len(phones.split()) for phones in WORDS.values())
+    words, phones, at = [Interval(0.0, start, "")], [Interval(0.0, start, "")], start
+    for word, spoken in WORDS.items():
+        began = at
+        for phone in spoken.split():
+            phones.append(Interval(at, at + (end - start) / n_phones, phone))
+            at = phones[-1].end
+        words.append(Interval(began, at, word))
+    silence = Interval(at, total, "")
+    return TextGrid((*words, silence), (*phones, silence))
+
+
+def make_corpus(folder: Path, count: int) -> Path:
+    """Writes a corpus of one sentence said `count` times, each a little shorter at its end."""
+    for name in ("wavs", "alignments"):
+        (folder / name).mkdir(parents=True)
+    wav = read_wav(GOLDEN / "LJ001-0002.wav")
+    names = [f"a{number}" for number in range(count)]
+    for number, name in enumerate(names):
+        cut = wav[: len(wav) - 1500 * number]
+        seconds = len(cut) / SAMPLE_RATE
+        write_wav(folder / "wavs" / f"{name}.wav", cut)
+        grid = make_grid(0.05, seconds - 0.15, seconds)
+        write_textgrid(folder / "alignments" / f"{name}.TextGrid", grid)
+    lines = "".join(f"{name}|{TEXT}|{TEXT}\n" for name in names)
+    (folder / "metadata.csv").write_text(lines)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus of seven sentences; its features are computed once."""
+    pytest.importorskip("pyworld")
+    return make_corpus(tmp_path_factory.mktemp("corpus"), 7)
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adds a size "tiny" to both architectures."""
+    for architecture, settings in TINY.items():
+        monkeypatch.setitem(PRESETS[architecture], "tiny", settings)
