@@ -323,7 +323,7 @@ def test_recipe_files(path, tmp_path):
         *(0.001, 0.004, 0.008, 0.01, 0.02, 0.06, 0.08, 0.09),
         *(0.2, 0.4, 0.6, 0.8, 0.9, 0.99),
     ]
-    assert len(loaded.runs[0].evaluate.sentences) == 48
+    assert len(loaded.runs[0].evaluate.sentences) == 10
     first = path.read_text().splitlines()[0]
     schema = first.removeprefix("# yaml-language-server: $schema=")
     assert (path.parent / schema).resolve() == (RECIPES / "recipe.schema.json").resolve()

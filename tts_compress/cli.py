@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, NoReturn, TextIO
 
@@ -11,12 +12,14 @@ from rich.console import Console
 from tts_compress.errors import TtsCompressError
 
 app = typer.Typer(
-    help="Make text-to-speech models small, and measure and hear what it costs.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
 console = Console()
+errors = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
+
+INTERRUPTED = 130  # what typer exits with, too
 
 Recipes = Annotated[list[Path], typer.Argument(help="Recipe files.", show_default=False)]
 CheckpointPath = Annotated[
@@ -29,6 +32,22 @@ Config = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="Where torch runs: cpu, cuda.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"tts-compress {version('tts-compress')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Make text-to-speech models small, and measure and hear what it costs."""
 
 
 @app.command()
@@ -79,18 +98,20 @@ def synth(
     from tts_compress.synthesis import vocoder as make_vocoder
 
     model = load_model(checkpoint, config, device=device)
-    generator = load_model(vocoder, vocoder_config, device=device) if vocoder else None
+    generator = (
+        load_model(vocoder, vocoder_config, device, architecture="hifigan") if vocoder else None
+    )
     speeches = speak(model, text, seed)
     out.mkdir(parents=True, exist_ok=True)
-    spoken = [speech for speech in speeches if speech.failure != "almost no frames"]
-    wavs = iter(make_vocoder(generator, seed)([speech.mel for speech in spoken]))
+    wavs = iter(make_vocoder(generator, seed)([s.mel for s in speeches if s.audible]))
     for number, speech in enumerate(speeches, 1):
-        path = out / f"{number:03d}.wav"
         if speech.failure:
-            console.print(f"[yellow]{speech.text!r}: {speech.failure}[/yellow]")
-        if speech in spoken:
+            errors.print(f"{speech.text!r}: {speech.failure}", style="yellow")
+        if speech.audible:
+            path = out / f"{number:03d}.wav"
             write_wav(path, next(wavs))
-            console.print(f"{path}  {speech.seconds:.2f} s  {speech.text!r}")
+            line = f"{path}  {speech.seconds:.2f} s  {speech.text!r}"
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 @app.command()
@@ -179,7 +200,7 @@ def _warn(
 ) -> None:
     """Shows our own warnings as a line; those of libraries are not the user's to act on."""
     if category.__module__.startswith("tts_compress"):
-        console.print(f"[yellow]{message}[/yellow]")
+        errors.print(str(message), style="yellow")
 
 
 def main() -> None:
@@ -191,12 +212,13 @@ def main() -> None:
         _fail(str(error))
     except OSError as error:
         _fail(f"{error.filename or 'output'}: {error.strerror or error}.")
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Interrupted; what is done is kept. Run again to go on.")
-        sys.exit(130)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:
+            raise
+        errors.print("Interrupted; what is done is kept. Run again to go on.")
+        sys.exit(INTERRUPTED)
 
 
 def _fail(message: str) -> NoReturn:
-    line = Console(stderr=True, soft_wrap=True)
-    line.print(message, style="red", markup=False, highlight=False)
+    errors.print(message, style="red")
     sys.exit(2)

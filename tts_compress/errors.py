@@ -36,6 +36,10 @@ class OutputError(TtsCompressError):
     """A result cannot be written, such as to a full disk."""
 
 
+class RunError(TtsCompressError):
+    """A run of a sweep failed; the others are done."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Sentence that names the nearest known name, if one is near, and then all of them.
 

@@ -11,14 +11,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tts_compress import artifact
-from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.checkpoints import load_model
 from tts_compress.audio.wav import write_wav
 from tts_compress.methods.base import Change, Context
 from tts_compress.metrics import METRICS
 from tts_compress.recipe import Checkpoint, Run
 from tts_compress.records import Record, write_records
-from tts_compress.synthesis import ALMOST_NO_FRAMES, Speech, follow, speak, vocoder
+from tts_compress.synthesis import Speech, Vocoder, follow, speak, vocoder
 
 OF_MODEL = ("state_dict_bytes", "n_parameters", "n_nonzero")
 OF_ATTENTION = (
@@ -53,7 +52,7 @@ class Reference:
 
     @classmethod
     def load(cls, path: Path, sentences: Sequence[str]) -> "Reference":
-        """Reads what `save` wrote; the failures, which are the reference's own, are not kept."""
+        """Reads what `save` wrote; which sentences never stopped is not kept."""
         tensors = load_file(path)
         speeches = [
             Speech(
@@ -78,18 +77,20 @@ def execute(run: Run, folder: Path, context: Context, reference: Path | None, de
         reference: ``mels.safetensors`` of the dense run, or None if this is the dense run.
         device: Where torch runs.
     """
-    model = _load(run.model, device)
+    given, seed = run.model, run.evaluate.seed
+    model = load_model(given.path, given.config, device, architecture=given.architecture)
+    vocode = _vocoder(run.evaluate.vocoder, seed, device)
     changes = tuple(change for stage in run.stages for change in stage(model, context))
     saved = artifact.save(folder / "artifact", model, changes, run=run)
     gzip_bytes = artifact.save_public_checkpoint(folder / "checkpoint.pt.gz", model)
     model = artifact.load_model(folder / "artifact").to(device)
 
-    sentences, seed = run.evaluate.sentences, run.evaluate.seed
+    sentences = run.evaluate.sentences
     dense = Reference.load(reference, sentences) if reference else None
     speeches = speak(model, sentences, seed)
     spoken = Reference(speeches, follow(model, dense.speeches if dense else speeches, seed))
     spoken.save(folder / "mels.safetensors")
-    _write_wavs(run, folder / "wavs", speeches, device)
+    _write_wavs(folder / "wavs", speeches, vocode)
 
     take = Taker(run.id)
     records = [
@@ -108,18 +109,16 @@ def execute(run: Run, folder: Path, context: Context, reference: Path | None, de
     done.replace(folder / "DONE")
 
 
-def _load(checkpoint: Checkpoint, device: str) -> Architecture:
-    return load_model(
-        checkpoint.path, checkpoint.config, device, architecture=checkpoint.architecture
-    )
+def _vocoder(given: Checkpoint | None, seed: int, device: str) -> Vocoder:
+    if given is None:
+        return vocoder(seed=seed)
+    return vocoder(load_model(given.path, given.config, device, architecture="hifigan"), seed)
 
 
-def _write_wavs(run: Run, folder: Path, speeches: Sequence[Speech], device: str) -> None:
+def _write_wavs(folder: Path, speeches: Sequence[Speech], vocode: Vocoder) -> None:
     folder.mkdir()
-    given = run.evaluate.vocoder
-    generator = _load(given, device) if given else None
-    audible = [(n, s) for n, s in enumerate(speeches, 1) if s.failure != ALMOST_NO_FRAMES]
-    wavs = vocoder(generator, run.evaluate.seed)([speech.mel for _, speech in audible])
+    audible = [(number, speech) for number, speech in enumerate(speeches, 1) if speech.audible]
+    wavs = vocode([speech.mel for _, speech in audible])
     for (number, _), wav in zip(audible, wavs, strict=True):
         write_wav(folder / f"{number:03d}.wav", wav)
 
@@ -149,7 +148,7 @@ def _speech(take: Taker, speeches: Sequence[Speech]) -> Iterator[Record]:
     for number, speech in enumerate(speeches, 1):
         yield take("failed", float(speech.failure is not None), number, "fraction")
         yield take("seconds", speech.seconds, number, "s")
-        if speech.alignment is not None:
+        if speech.alignment is not None and bool(torch.isfinite(speech.alignment).all()):
             for name in OF_ATTENTION:
                 value = METRICS[name].measure(speech.alignment, *speech.alignment.shape)
                 yield take(name, value, number)
@@ -158,15 +157,15 @@ def _speech(take: Taker, speeches: Sequence[Speech]) -> Iterator[Record]:
 def _distances(
     take: Taker, candidate: Reference, reference: Reference, suffix: str = ""
 ) -> Iterator[Record]:
-    """Gives the distances of each sentence; none of one that has no frames to compare."""
+    """Gives the distances of each sentence; none of one that has nothing finite to compare."""
     pairs = zip(
         candidate.speeches, reference.speeches, candidate.aligned, reference.aligned, strict=True
     )
     mel_mae_db, mcd_dtw_db = METRICS["mel_mae_db"].measure, METRICS["mcd_dtw_db"].measure
     for number, (ours, theirs, our_mel, their_mel) in enumerate(pairs, 1):
-        if our_mel.shape[1]:
+        if our_mel.shape[1] and bool(torch.isfinite(torch.stack([our_mel, their_mel])).all()):
             yield take(f"mel_mae_db{suffix}", mel_mae_db(our_mel, their_mel), number, "dB")
-        if ALMOST_NO_FRAMES not in (ours.failure, theirs.failure):
+        if ours.audible and theirs.audible:
             yield take(f"mcd_dtw_db{suffix}", mcd_dtw_db(ours.mel, theirs.mel), number, "dB")
 
 

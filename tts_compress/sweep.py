@@ -1,9 +1,8 @@
 """Every run of a recipe that is not done yet, some at a time, safely beside other processes.
 
-Each run's folder is guarded by a lock that the system lets go of when its process ends, however it
-ends;
-a folder without ``DONE`` is begun anew. So a sweep may be killed, and two may share an output
-folder.
+Each run's folder is guarded by a lock that the system lets go of when its process ends, however
+that comes about; a folder without ``DONE`` is begun anew. So a sweep may be killed, and two may
+share an output folder.
 """
 
 import fcntl
@@ -13,11 +12,13 @@ import os
 import shutil
 import signal
 import threading
+import traceback
+import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,11 +26,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tts_compress.errors import OutputError
+from tts_compress.errors import OutputError, RunError, TtsCompressError
 from tts_compress.recipe import Recipe, Run
 
 if TYPE_CHECKING:
     from tts_compress.methods.base import Context
+
+ERROR = "error.txt"  # what a failed run leaves
 
 
 def sweep(
@@ -53,6 +56,8 @@ def sweep(
 
     Raises:
         OutputError: The folder cannot be written.
+        RunError: A run failed; the others are done all the same, unless it is the dense run, which
+            they are compared with.
     """
     from tts_compress.report.results import write_results
 
@@ -60,19 +65,25 @@ def sweep(
     runs = recipe.runs[:limit]
     try:
         _write_index(recipe, folder)
-        missing = [run for run in runs if not done(folder, run)]
-        with _progress(console) as progress:
-            bar = progress.add_task(
-                recipe.name, total=len(runs), completed=len(runs) - len(missing)
-            )
-            for _ in _do(missing, folder, device, jobs):
-                progress.advance(bar)
-        write_results(folder, console)
+        failures = _finish(recipe.name, runs, folder, _progress(console), device, jobs)
+        if done(folder, runs[0]):
+            write_results(folder, console)
     except OSError as error:
         raise OutputError(
             f"{folder}: cannot write results, {error.strerror or error}. "
             "What is done is kept; make room or choose another --out and run again."
         ) from error
+    for run, failure in failures.items():
+        more = f" {len(failures) - 1} more failed." if len(failures) > 1 else ""
+        raise RunError(f"{folder / run.id} ({run.name}): {_described(failure)}{more}") from failure
+
+
+def _described(failure: Exception) -> str:
+    """Gives our own message, and of an error that we did not foresee where to read more."""
+    if isinstance(failure, TtsCompressError):
+        return str(failure)
+    first = str(failure).partition("\n")[0]
+    return f"failed with {type(failure).__name__}, got {first!r}. {ERROR} there says where."
 
 
 def done(folder: Path, run: Run) -> bool:
@@ -80,9 +91,39 @@ def done(folder: Path, run: Run) -> bool:
     return (folder / run.id / "DONE").exists()
 
 
-def _do(missing: Sequence[Run], folder: Path, device: str, jobs: int) -> Iterator[Run]:
-    """Does the dense run first, since the others are compared with it, then the rest side by
-    side.
+def _finish(
+    name: str, runs: Sequence[Run], folder: Path, progress: Progress, device: str, jobs: int
+) -> dict[Run, Exception]:
+    """Does what is not done, shows it, and gives what failed."""
+    left = [run for run in runs if not done(folder, run)]
+    failures: dict[Run, Exception] = {}
+    with progress:
+        bar = progress.add_task(name, total=len(runs), completed=len(runs) - len(left), doing="")
+        progress.update(bar, doing=_doing(left, jobs))
+        for run, future in _do(left, folder, device, jobs):
+            left = [other for other in left if other is not run]
+            progress.update(bar, advance=1, doing=_doing(left, jobs))
+            failure = future.exception()
+            if isinstance(failure, Exception):
+                failures[run] = failure
+                continue
+            for warning in future.result():
+                warnings.warn(warning, stacklevel=2)  # shown once, however many runs gave it
+    return failures
+
+
+def _doing(left: Sequence[Run], jobs: int) -> str:
+    """Names the runs that workers have, which take them in order."""
+    dense = [run for run in left if not run.stages]
+    return ", ".join(run.name for run in dense or left[:jobs])
+
+
+def _do(
+    missing: Sequence[Run], folder: Path, device: str, jobs: int
+) -> Iterator[tuple[Run, Future[list[Warning]]]]:
+    """Gives each run as it ends: the dense one first, since the others are compared with it.
+
+    An OSError, such as of a full disk, is raised; it would meet every run.
     """
     if not missing:
         return
@@ -91,30 +132,45 @@ def _do(missing: Sequence[Run], folder: Path, device: str, jobs: int) -> Iterato
     with ProcessPoolExecutor(
         min(jobs, max(1, len(rest))), mp_context=get_context("spawn"), initializer=_start_worker
     ) as pool:
-        for batch in (dense, rest):
-            futures = {pool.submit(run_one, run, folder, device): run for run in batch}
-            try:
+        try:
+            for batch in (dense, rest):
+                with _interrupts_held():  # a worker that starts would show where it was hit
+                    futures = {pool.submit(run_one, run, folder, device): run for run in batch}
                 for future in as_completed(futures):
-                    future.result()
-                    yield futures[future]
-            except BrokenProcessPool:
-                raise OutputError(
-                    f"{folder}: a process died, perhaps for want of memory. "
-                    "What is done is kept; run again with fewer --jobs."
-                ) from None
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+                    if isinstance(future.exception(), OSError | BrokenProcessPool):
+                        future.result()
+                    yield futures[future], future
+                if any(future.exception() for future in futures):
+                    return
+        except BrokenProcessPool:
+            raise OutputError(
+                f"{folder}: a process died, perhaps for want of memory. "
+                "What is done is kept; run again with fewer --jobs."
+            ) from None
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in active_children():
+                worker.terminate()
+            raise
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Keeps SIGINT waiting in this thread, and in the processes that it starts."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _start_worker() -> None:
-    """Makes a process count on one thread, so that jobs do not change results, and end with its
-    parent.
-    """
+    """Makes a process count on one thread, so that jobs change no result, and end quietly."""
     import torch
 
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -125,18 +181,25 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def run_one(run: Run, folder: Path, device: str) -> None:
-    """Does one run; waits if another process is doing it, and returns if it is done."""
+def run_one(run: Run, folder: Path, device: str) -> list[Warning]:
+    """Does one run and gives its warnings of ours; waits if another process is doing it."""
     from tts_compress.pipeline import execute
 
     path = folder / run.id
-    with _locked(folder / f".{run.id}.lock"):
+    with _locked(folder / f".{run.id}.lock"), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         if done(folder, run):
-            return
+            return []
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True)
         reference = folder / run.dense_id / "mels.safetensors" if run.stages else None
-        execute(run, path, _context(), reference, device)
+        try:
+            execute(run, path, _context(), reference, device)
+        except Exception:
+            (path / ERROR).write_text(traceback.format_exc(), encoding="utf-8")
+            raise
+    messages = [w.message for w in caught if w.category.__module__.startswith("tts_compress")]
+    return [message for message in messages if isinstance(message, Warning)]
 
 
 @functools.cache
@@ -166,8 +229,9 @@ def _write_index(recipe: Recipe, folder: Path) -> None:
 def _progress(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(20),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[doing]}", markup=False),
         console=console,
     )

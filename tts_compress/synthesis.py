@@ -14,8 +14,9 @@ from tts_compress.errors import CheckpointError
 from tts_compress.text.encode import fastspeech2_ids, tacotron2_ids
 
 MAX_STEPS = 1000
+MAX_FRAMES = 2000  # of FastSpeech2, whose memory grows with their square
 BATCH_SIZE = 16
-NEVER_STOPS, ALMOST_NO_FRAMES = "never stops", "almost no frames"
+NEVER_STOPS, ALMOST_NO_FRAMES, NOT_FINITE = "never stops", "almost no frames", "not finite"
 SHORTEST_SPEECH = 9  # frames; fewer are no longer than one phone
 
 
@@ -29,7 +30,7 @@ class Speech:
         mel: Log-mel, ``(n_mels, frames)``.
         alignment: Tacotron2's attention weights, ``(frames, ids)``.
         durations: FastSpeech2's frames of each symbol, ``(ids,)``.
-        failure: Why this is no speech, "never stops" or "almost no frames"; None if it is.
+        stopped: Whether the network ended it before it was cut off.
     """
 
     text: str
@@ -37,7 +38,26 @@ class Speech:
     mel: Tensor
     alignment: Tensor | None = None
     durations: Tensor | None = None
-    failure: str | None = None
+    stopped: bool = True
+
+    @property
+    def failure(self) -> str | None:
+        """Names what a compressed network does wrong; None if this is speech.
+
+        A mel is "not finite" where float32 does not hold the power that it stands for; "almost no
+        frames" is less than one (12 ms) for each symbol.
+        """
+        if not bool(torch.isfinite((2 * self.mel).exp()).all()):
+            return NOT_FINITE
+        if not self.stopped:
+            return NEVER_STOPS
+        short = self.mel.shape[1] < max(SHORTEST_SPEECH, len(self.ids))
+        return ALMOST_NO_FRAMES if short else None
+
+    @property
+    def audible(self) -> bool:
+        """Whether there is something to hear and to compare, speech or not."""
+        return self.failure not in (ALMOST_NO_FRAMES, NOT_FINITE)
 
     @property
     def seconds(self) -> float:
@@ -94,18 +114,18 @@ def _speak_batch(
                 ids[row, :symbols].cpu(),
                 out.mel_postnet[row, :, :frames].cpu(),
                 alignment=out.alignments[row, :frames, :symbols].cpu(),
-                failure=_failure(frames, symbols, stopped=bool(out.stopped[row])),
+                stopped=bool(out.stopped[row]),
             )
             for row, text, symbols, frames in _rows(texts, lengths, out.mel_lengths)
         ]
-    said = cast(FastSpeech2, model)(ids, lengths)
+    said = cast(FastSpeech2, model)(ids, lengths, max_frames=MAX_FRAMES)
     return [
         Speech(
             text,
             ids[row, :symbols].cpu(),
             said.mel_postnet[row, :, :frames].cpu(),
             durations=said.durations[row, :symbols].cpu(),
-            failure=_failure(frames, symbols, stopped=True),
+            stopped=frames < MAX_FRAMES,
         )
         for row, text, symbols, frames in _rows(texts, lengths, said.mel_lengths)
     ]
@@ -115,13 +135,6 @@ def _rows(
     texts: Sequence[str], symbols: Tensor, frames: Tensor
 ) -> Iterator[tuple[int, str, int, int]]:
     return zip(range(len(texts)), texts, symbols.tolist(), frames.tolist(), strict=True)
-
-
-def _failure(frames: int, symbols: int, *, stopped: bool) -> str | None:
-    """Names what a pruned network does wrong; too short is less than a frame (12 ms) a symbol."""
-    if not stopped:
-        return NEVER_STOPS
-    return ALMOST_NO_FRAMES if frames < max(SHORTEST_SPEECH, symbols) else None
 
 
 def _pad(rows: Sequence[Tensor], model: nn.Module) -> tuple[Tensor, Tensor]:

@@ -416,6 +416,7 @@ class FastSpeech2(Architecture):
         pitch_control: float = 1.0,
         energy_control: float = 1.0,
         duration_control: float = 1.0,
+        max_frames: int = 2**20,
     ) -> FastSpeech2Output:
         """Speaks; durations, pitch and energy are used where given, and predicted where not.
 
@@ -429,6 +430,7 @@ class FastSpeech2(Architecture):
             pitch_control: Factor of the predicted pitch.
             energy_control: Factor of the predicted energy.
             duration_control: Factor of the predicted frames, rounded before and cut after it.
+            max_frames: Where a sentence of predicted durations is cut off.
         """
         mask = length_mask(id_lengths, ids.shape[1])
         adaptor, settings = self.variance_adaptor, self.settings
@@ -445,7 +447,9 @@ class FastSpeech2(Architecture):
                 predicted[name], x = adaptor.add(name, x, mask, *given[name])
         if durations is None:
             rounded = torch.round(torch.exp(log_durations) - 1) * duration_control
-            durations = rounded.clamp(min=0).long()
+            whole = rounded.nan_to_num(nan=0.0).clamp(min=0, max=max_frames).long()
+            ends = whole.cumsum(1).clamp(max=max_frames)
+            durations = ends.diff(dim=1, prepend=torch.zeros_like(ends[:, :1]))
         durations = durations * mask
         x, mel_lengths = stretch(x, durations)
         if x.shape[1] == 0:  # convolutions need a frame
