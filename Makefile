@@ -1,5 +1,5 @@
 # Everything runs in .venv, which `make install` makes from the pinned constraints.txt.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed

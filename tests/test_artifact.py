@@ -249,10 +249,17 @@ def test_public_checkpoint(tmp_path, make, key):
     assert size == path.stat().st_size
     with gzip.open(path) as file:
         contents = torch.load(file, weights_only=True)
-    assert contents.keys() == {key}
+    assert contents.keys() == {key, "tts_compress_settings"}
     assert contents[key].keys() == model.state_dict().keys()
     assert same(load_model(path), model)
     assert [file.name for file in tmp_path.iterdir()] == ["model.pt.gz"]
+
+
+def test_public_checkpoint_keeps_what_no_tensor_tells(tmp_path):
+    model = tiny()
+    model.settings = model.settings.model_copy(update={"text": "phones"})
+    artifact.save_public_checkpoint(tmp_path / "model.pt.gz", model)
+    assert load_model(tmp_path / "model.pt.gz").settings.text == "phones"
 
 
 def test_public_checkpoint_has_the_size_of_plain_gzip_and_the_same_bytes_each_time(tmp_path):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from tts_compress.architectures import ARCHITECTURES
 from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.checkpoints import FOLDER_READERS, build, content_hash
+from tts_compress.architectures.reading import SETTINGS
 from tts_compress.encodings import decode, encode
 from tts_compress.errors import ArtifactError, CheckpointError, nearest
 from tts_compress.methods.base import Change
@@ -151,6 +152,9 @@ def _decoded(name: str, packed: dict[str, Any], parts: dict[str, Tensor]) -> Ten
 def save_public_checkpoint(path: str | Path, model: nn.Module, level: int = 6) -> int:
     """Writes a network as its public project saves it, gzipped, and gives the size in bytes.
 
+    Beside the tensors are the network's settings, which public projects pass over: what a Tacotron2
+    reads or how many heads a FastSpeech2 has is in no tensor.
+
     The size is that of one gzip stream of zlib at this level, so that it compares with published
     ones. The same network gives the same bytes, whatever the file's name and the time.
 
@@ -167,14 +171,14 @@ def save_public_checkpoint(path: str | Path, model: nn.Module, level: int = 6) -
     # A copy of each: torch saves the whole storage that a tensor looks into.
     tensors = {name: t.detach().cpu().clone() for name, t in network.state_dict().items()}
     saved = io.BytesIO()  # not straight to disk: torch hides why a write failed
-    torch.save({network.public_key: tensors}, saved)
+    torch.save({network.public_key: tensors, SETTINGS: network.settings.to_dict()}, saved)
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with (
             partial.open("wb") as file,
             gzip.GzipFile("", "wb", level, file, mtime=0) as packed,
         ):
-            torch.save({network.public_key: tensors}, cast(BinaryIO, packed))
+            packed.write(saved.getbuffer())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

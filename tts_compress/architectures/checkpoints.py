@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tts_compress.architectures import ARCHITECTURES
 from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.hifigan import fuse_weight_norm
-from tts_compress.architectures.reading import read_tensors
+from tts_compress.architectures.reading import read_checkpoint, read_tensors
 from tts_compress.architectures.settings import ArchitectureSettings, first_problem
 from tts_compress.errors import CheckpointError, nearest
 
@@ -137,7 +137,8 @@ def _fitted(
 
 
 def _load_file(path: Path, config: Paths | None) -> Architecture:
-    tensors = fuse_weight_norm(read_tensors(path))
+    tensors, kept = read_checkpoint(path)
+    tensors = fuse_weight_norm(tensors)
     network = next((a for a in ARCHITECTURES.values() if a.sign in tensors), None)
     if network is None:
         names = ", ".join(repr(name) for name in list(tensors)[:4])
@@ -145,6 +146,8 @@ def _load_file(path: Path, config: Paths | None) -> Architecture:
             f"{path}: tensors of no known architecture, such as {names}. "
             f"Known: {', '.join(sorted(ARCHITECTURES))}."
         )
+    if kept is not None and config is None:
+        return build(network.Settings.from_dict(kept, f"{path}: settings"), tensors, path)
     merged = _read_configs(config)
     try:
         settings = network.Settings.from_tensors(tensors, merged)

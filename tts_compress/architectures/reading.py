@@ -43,8 +43,19 @@ _NUMPY: list[Any] = [
 ]
 
 
+SETTINGS = "tts_compress_settings"
+"""Where a public checkpoint of ours keeps the settings that no tensor tells."""
+
+
 def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Gives the tensors of a checkpoint file, as `read_checkpoint` does."""
+    return read_checkpoint(path)[0]
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
     """Gives the tensors of a checkpoint file by name, without wrapper or ``module.`` prefix.
+
+    The second value are the settings that our own checkpoints keep beside them, None in others.
 
     Known are what torch saves (zip, and the format before torch 1.6) and safetensors, each also
     gzipped. Nothing but tensors and plain values is ever unpickled.
@@ -64,8 +75,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         if 4 * total > MAX_BYTES:
             raise CheckpointError(_too_large(path, "hold"))
     if all(name.startswith("module.") for name in tensors):
-        return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
-    return tensors
+        tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+    settings = contents.get(SETTINGS)
+    return tensors, settings if isinstance(settings, dict) else None
 
 
 @contextmanager
