@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from tts_compress.architectures.checkpoints import load_model
-from tts_compress.architectures.fastspeech2 import BlockSettings, FastSpeech2, FastSpeech2Settings
+from tts_compress.architectures.fastspeech2 import FastSpeech2, FastSpeech2Settings
 from tts_compress.architectures.hifigan import HifiGan
 from tts_compress.architectures.tacotron2 import Tacotron2, Tacotron2Settings
+from tts_compress.architectures.transformer import BlockSettings
 from tts_compress.audio.mel import HOP_LENGTH
 from tts_compress.audio.vocoders import griffin_lim
 from tts_compress.errors import CheckpointError, TextError

@@ -6,14 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts_compress.architectures.checkpoints import load_model
-from tts_compress.architectures.fastspeech2 import (
-    BlockSettings,
-    FastSpeech2,
-    FastSpeech2Settings,
-    Stack,
-    sinusoids,
-    stretch,
-)
+from tts_compress.architectures.fastspeech2 import FastSpeech2, FastSpeech2Settings, stretch
+from tts_compress.architectures.transformer import BlockSettings, Stack, sinusoids
 from tts_compress.errors import CheckpointError
 
 BLOCK = BlockSettings(head_dim=4, filter=12)
@@ -207,8 +201,8 @@ def test_position_table_by_hand():
 
 def test_a_sentence_longer_than_the_position_table_is_spoken():
     torch.manual_seed(0)
-    short = Stack(SMALL.model_copy(update={"n_positions": 4}), SMALL.decoder).eval()
-    long = Stack(SMALL.model_copy(update={"n_positions": 50}), SMALL.decoder).eval()
+    widths = (SMALL.hidden, SMALL.decoder, SMALL.kernels, SMALL.dropout)
+    short, long = Stack(*widths, n_positions=4).eval(), Stack(*widths, n_positions=50).eval()
     state = short.state_dict() | {"position_enc": long.position_enc}
     long.load_state_dict(state)
     x, mask = torch.randn(1, 50, 8), torch.ones(1, 50, dtype=torch.bool)

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from tts_compress.architectures.fastspeech2 import BlockSettings, FastSpeech2, FastSpeech2Settings
+from tts_compress.architectures.fastspeech2 import FastSpeech2, FastSpeech2Settings
 from tts_compress.architectures.tacotron2 import Tacotron2, Tacotron2Settings
+from tts_compress.architectures.transformer import BlockSettings
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods import METHODS, Magnitude
 from tts_compress.methods import ranking as rankings

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from tts_compress.architectures.fastspeech2 import BlockSettings, FastSpeech2Settings
+from tts_compress.architectures.fastspeech2 import FastSpeech2Settings
 from tts_compress.architectures.tacotron2 import Tacotron2Settings
+from tts_compress.architectures.transformer import BlockSettings
 from tts_compress.audio.mel import SAMPLE_RATE
 from tts_compress.audio.wav import read_wav, write_wav
 from tts_compress.training.presets import PRESETS

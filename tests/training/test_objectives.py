@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from tts_compress.architectures.fastspeech2 import BlockSettings, FastSpeech2, FastSpeech2Settings
+from tts_compress.architectures.fastspeech2 import FastSpeech2, FastSpeech2Settings
 from tts_compress.architectures.tacotron2 import Tacotron2, Tacotron2Settings
+from tts_compress.architectures.transformer import BlockSettings
 from tts_compress.training.batches import Batch
 from tts_compress.training.objectives import OBJECTIVES, _lstm, soft_alignment
 

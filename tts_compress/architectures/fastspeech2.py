@@ -13,22 +13,14 @@ from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.blocks import Conv, Postnet, length_mask
-from tts_compress.architectures.settings import ArchitectureSettings, Settings, layer_widths
+from tts_compress.architectures.settings import ArchitectureSettings, layer_widths
+from tts_compress.architectures.transformer import BlockSettings, Stack
 from tts_compress.errors import CheckpointError
 
 Level = Literal["phoneme", "frame"]
-
-
-class BlockSettings(Settings):
-    """Widths of one transformer block."""
-
-    heads: int = 2
-    head_dim: int = 128
-    filter: int = 1024
 
 
 class FastSpeech2Settings(ArchitectureSettings):
@@ -146,114 +138,12 @@ class FastSpeech2Output:
     mel_lengths: Tensor
 
 
-def sinusoids(positions: int, dim: int) -> Tensor:
-    """Gives the position encoding ``(positions, dim)``: sine at even, cosine at odd columns.
-
-    Source: Vaswani et al. 2017, "Attention is all you need", section 3.5.
-    """
-    rate = 10000 ** (-2 * (torch.arange(dim, dtype=torch.float64) // 2) / dim)
-    angles = torch.arange(positions, dtype=torch.float64)[:, None] * rate
-    angles[:, 0::2] = angles[:, 0::2].sin()
-    angles[:, 1::2] = angles[:, 1::2].cos()
-    return angles.float()
-
-
-class SelfAttention(nn.Module):
-    """Multi-head self-attention with its residual and layer norm."""
-
-    def __init__(self, hidden: int, block: BlockSettings, dropout: float) -> None:
-        super().__init__()
-        self.block = block
-        inner = block.heads * block.head_dim
-        self.w_qs = nn.Linear(hidden, inner)
-        self.w_ks = nn.Linear(hidden, inner)
-        self.w_vs = nn.Linear(hidden, inner)
-        self.layer_norm = nn.LayerNorm(hidden)
-        self.fc = nn.Linear(inner, hidden)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Maps ``(batch, length, hidden)`` to the same shape; mask is True at data."""
-
-        def heads(y: Tensor) -> Tensor:
-            return y.reshape(*y.shape[:2], self.block.heads, self.block.head_dim).transpose(1, 2)
-
-        heard = functional.scaled_dot_product_attention(
-            heads(self.w_qs(x)),
-            heads(self.w_ks(x)),
-            heads(self.w_vs(x)),
-            attn_mask=mask[:, None, None],
-        )
-        out = self.dropout(self.fc(heard.transpose(1, 2).flatten(2)))
-        return functional.layer_norm(
-            out + x, (x.shape[2],), self.layer_norm.weight, self.layer_norm.bias
-        )
-
-
-class FeedForward(nn.Module):
-    """Two convolutions over time with their residual and layer norm."""
-
-    def __init__(self, hidden: int, filter_: int, kernels: tuple[int, int], dropout: float) -> None:
-        super().__init__()
-        self.w_1 = nn.Conv1d(hidden, filter_, kernels[0], padding=(kernels[0] - 1) // 2)
-        self.w_2 = nn.Conv1d(filter_, hidden, kernels[1], padding=(kernels[1] - 1) // 2)
-        self.layer_norm = nn.LayerNorm(hidden)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Maps ``(batch, length, hidden)`` to the same shape; x and mask are 0 at padding."""
-        inner = torch.relu(self.w_1(x.transpose(1, 2))) * mask[:, None]
-        out: Tensor = self.layer_norm(self.dropout(self.w_2(inner).transpose(1, 2)) + x)
-        return out
-
-
-class Block(nn.Module):
-    """One feed-forward transformer block."""
-
-    def __init__(
-        self, hidden: int, block: BlockSettings, kernels: tuple[int, int], dropout: float
-    ) -> None:
-        super().__init__()
-        self.slf_attn = SelfAttention(hidden, block, dropout)
-        self.pos_ffn = FeedForward(hidden, block.filter, kernels, dropout)
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Maps ``(batch, length, hidden)`` to the same shape, zero where mask is False."""
-        data = mask.to(x.dtype)
-        x = self.slf_attn(x, mask) * data[..., None]
-        out: Tensor = self.pos_ffn(x, data) * data[..., None]
-        return out
-
-
-class Stack(nn.Module):
-    """Position encoding and a stack of blocks: FastSpeech2's decoder, and most of its encoder."""
-
-    def __init__(self, settings: FastSpeech2Settings, blocks: tuple[BlockSettings, ...]) -> None:
-        super().__init__()
-        hidden = settings.hidden
-        table = sinusoids(settings.n_positions, hidden)[None]
-        self.position_enc = nn.Parameter(table, requires_grad=False)
-        self.layer_stack = nn.ModuleList(
-            Block(hidden, block, settings.kernels, settings.dropout) for block in blocks
-        )
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Maps ``(batch, length, hidden)`` to the same shape, zero where mask is False."""
-        length, hidden = x.shape[1:]
-        table: Tensor = self.position_enc
-        if length > table.shape[1]:
-            table = sinusoids(length, hidden)[None].to(table)
-        x = x + table[:, :length]
-        for layer in self.layer_stack:
-            x = layer(x, mask)
-        return x
-
-
 class Encoder(Stack):
     """Phones in context."""
 
     def __init__(self, settings: FastSpeech2Settings) -> None:
-        super().__init__(settings, settings.encoder)
+        s = settings
+        super().__init__(s.hidden, s.encoder, s.kernels, s.dropout, s.n_positions)
         self.src_word_emb = nn.Embedding(settings.n_symbols, settings.hidden, padding_idx=0)
         nn.init.normal_(self.src_word_emb.weight, std=settings.hidden**-0.5)
 
@@ -398,7 +288,13 @@ class FastSpeech2(Architecture):
         self.settings = settings
         self.encoder = Encoder(settings)
         self.variance_adaptor = VarianceAdaptor(settings)
-        self.decoder = Stack(settings, settings.decoder)
+        self.decoder = Stack(
+            settings.hidden,
+            settings.decoder,
+            settings.kernels,
+            settings.dropout,
+            settings.n_positions,
+        )
         self.mel_linear = nn.Linear(settings.hidden, settings.n_mels)
         self.postnet = Postnet(settings.n_mels, settings.postnet_channels, settings.postnet_kernel)
         if settings.n_speakers:

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tts_compress.architectures.base import Architecture
-from tts_compress.architectures.blocks import Conv, ConvStack, Linear, Postnet, length_mask
+from tts_compress.architectures.blocks import ConvStack, Linear, Postnet, length_mask
+from tts_compress.architectures.location_attention import Attention
 from tts_compress.architectures.settings import ArchitectureSettings, layer_widths
 
 GATE_OF_PADDING = 1000.0
@@ -100,46 +101,6 @@ class Tacotron2Output:
     alignments: Tensor
     mel_lengths: Tensor
     stopped: Tensor
-
-
-class LocationLayer(nn.Module):
-    """Features of where attention was and has been."""
-
-    def __init__(self, filters: int, kernel: int, dim: int) -> None:
-        super().__init__()
-        self.location_conv = Conv(2, filters, kernel, bias=False)
-        self.location_dense = Linear(filters, dim, bias=False, gain="tanh")
-
-    def forward(self, weights: Tensor) -> Tensor:
-        """Maps last and summed attention weights ``(batch, 2, ids)`` to ``(batch, ids, dim)``."""
-        out: Tensor = self.location_dense(self.location_conv(weights).transpose(1, 2))
-        return out
-
-
-class Attention(nn.Module):
-    """Location-sensitive attention (Chorowski et al. 2015, eq. 9)."""
-
-    def __init__(self, settings: Tacotron2Settings) -> None:
-        super().__init__()
-        dim = settings.attention_dim
-        self.query_layer = Linear(settings.attention_rnn_units, dim, bias=False, gain="tanh")
-        self.memory_layer = Linear(settings.memory_dim, dim, bias=False, gain="tanh")
-        self.v = Linear(dim, 1, bias=False)
-        self.location_layer = LocationLayer(
-            settings.location_filters, settings.location_kernel, dim
-        )
-
-    def energies(self, query: Tensor, keys: Tensor, location: Tensor) -> Tensor:
-        """Gives unnormalised attention weights ``(batch, ids)``.
-
-        Args:
-            query: State of the attention LSTM, ``(batch, attention_rnn_units)``.
-            keys: The memory through `memory_layer`, ``(batch, ids, attention_dim)``.
-            location: Last and summed attention weights, ``(batch, 2, ids)``.
-        """
-        hidden = self.query_layer(query)[:, None] + self.location_layer(location) + keys
-        energies: Tensor = self.v(torch.tanh(hidden)).squeeze(-1)
-        return energies
 
 
 class Prenet(nn.Module):
@@ -230,7 +191,13 @@ class Decoder(nn.Module):
         self.attention_rnn = nn.LSTMCell(
             prenet_dim + settings.memory_dim, settings.attention_rnn_units
         )
-        self.attention_layer = Attention(settings)
+        self.attention_layer = Attention(
+            settings.attention_rnn_units,
+            settings.memory_dim,
+            settings.attention_dim,
+            settings.location_filters,
+            settings.location_kernel,
+        )
         self.decoder_rnn = nn.LSTMCell(
             settings.attention_rnn_units + settings.memory_dim, settings.decoder_rnn_units
         )
