@@ -42,7 +42,7 @@ bench: $(INSTALLED)  ## side-by-side benchmarks, printed as ratios
 voices: $(INSTALLED)  ## make the corpus and train both embedded voices again (hours; needs flite and wordnet-base)
 	$(BIN)/tts-compress corpus corpora/slt
 	$(BIN)/tts-compress train fastspeech2 corpora/slt --steps 4000 -o trainings/fastspeech2-slt --voice models/fastspeech2-slt
-	$(BIN)/tts-compress train tacotron2 corpora/slt --steps 3500 -o trainings/tacotron2-slt --voice models/tacotron2-slt
+	$(BIN)/tts-compress train tacotron2 corpora/slt --steps 3200 -o trainings/tacotron2-slt --voice models/tacotron2-slt
 
 clean:  ## remove .venv and runs
 	rm -rf $(VENV) runs

@@ -2,8 +2,8 @@
 
     python benchmarks/memory.py
 
-The checkpoint has random weights; one sentence is spoken to the last of 1000 frames. Peaks are of the whole
-process, less what the interpreter with torch loaded takes.
+The checkpoint has random weights; one sentence is spoken. Peaks are of the whole process, less what
+the interpreter with torch loaded takes.
 """
 
 import json
@@ -63,7 +63,8 @@ def main() -> None:
         (folder / "sentences.txt").write_text("The old lighthouse keeper poured a cup of tea.\n")
         code = (
             "import sys, torch; from tts_compress.architectures.tacotron2 import Tacotron2\n"
-            "torch.manual_seed(0); torch.save({'state_dict': Tacotron2().state_dict()}, sys.argv[1])"
+            "torch.manual_seed(0)\n"
+            "torch.save({'state_dict': Tacotron2().state_dict()}, sys.argv[1])"
         )
         subprocess.run([sys.executable, "-c", code, str(folder / "full.pt")], check=True)
         command = [sys.executable, __file__, name]

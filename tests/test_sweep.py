@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from tts_compress.errors import RunError
 from tts_compress.recipe import load
-from tts_compress.sweep import done, sweep
+from tts_compress.sweep import done, run_one, sweep
 
 CLOCKED = {"timings.jsonl", "results.csv", "size_distance.png"}
 
@@ -133,3 +136,60 @@ def test_limit_does_the_first_runs_only(finished, tmp_path):
     recipe, _ = finished
     sweep(load(recipe), tmp_path, Console(quiet=True), limit=2)
     assert [done(tmp_path / "tiny", run) for run in load(recipe).runs] == [True, True, False, False]
+
+
+def test_what_is_being_done_is_named(finished, tmp_path, monkeypatch):
+    recipe, _ = finished
+    screen = StringIO()
+
+    def unhurried(missing, folder, device, jobs):
+        for run in missing:
+            time.sleep(0.3)  # the screen is drawn ten times a second
+            future = Future()
+            future.set_result([])
+            yield run, future
+
+    monkeypatch.setattr("tts_compress.sweep._do", unhurried)
+    console = Console(file=screen, force_terminal=True, width=100)
+    sweep(load(recipe), tmp_path, console)
+    shown = screen.getvalue()
+    for doing in ("dense", "magnitude 20 %, magnitude 60 %", "magnitude 60 %, magnitude 90 %"):
+        assert f" {doing}\r" in shown
+
+
+def test_an_error_that_nobody_foresaw_is_written_down(finished, tmp_path, monkeypatch):
+    recipe, _ = finished
+    run = load(recipe).runs[0]
+
+    def execute(*_):
+        raise RuntimeError("shapes\nand more")
+
+    monkeypatch.setattr("tts_compress.pipeline.execute", execute)
+    with pytest.raises(RuntimeError, match="shapes"):
+        run_one(run, tmp_path, "cpu")
+    text = (tmp_path / run.id / "error.txt").read_text()
+    assert text.startswith("Traceback")
+    assert "RuntimeError: shapes" in text
+    assert not done(tmp_path, run)
+
+
+def test_a_failed_run_is_named_when_the_others_are_done(finished, tmp_path, monkeypatch):
+    recipe, _ = finished
+    ended = []
+
+    def failing(missing, folder, device, jobs):
+        for run in missing:
+            future = Future()
+            if run.name == "magnitude 20 %":
+                future.set_exception(RuntimeError("shapes\nand more"))
+            else:
+                future.set_result([])
+            yield run, future
+            ended.append(run.name)
+
+    monkeypatch.setattr("tts_compress.sweep._do", failing)
+    with pytest.raises(
+        RunError, match=r"\(magnitude 20 %\): failed with RuntimeError, got 'shapes'\. error\.txt"
+    ):
+        sweep(load(recipe), tmp_path, Console(quiet=True))
+    assert ended == ["dense", "magnitude 20 %", "magnitude 60 %", "magnitude 90 %"]

@@ -166,8 +166,10 @@ def test_a_gate_that_fires_at_once_is_a_failure(tacotron2):
     assert speech.mel.shape == (80, 1)
 
 
-@pytest.mark.parametrize(("frames", "failure"), [(0, ALMOST_NO_FRAMES), (1, None)])
-def test_less_than_a_frame_a_phone_is_a_failure(fastspeech2, frames, failure):
+@pytest.mark.parametrize(
+    ("frames", "failure"), [(0, ALMOST_NO_FRAMES), (1, ALMOST_NO_FRAMES), (2, None)]
+)
+def test_less_than_two_frames_a_phone_is_a_failure(fastspeech2, frames, failure):
     speech = speak(say_frames(fastspeech2, frames), SENTENCES[1:2])[0]
     assert speech.failure == failure
     assert speech.mel.shape == (80, frames * len(speech.ids))

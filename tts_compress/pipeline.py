@@ -17,7 +17,7 @@ from tts_compress.methods.base import Change, Context
 from tts_compress.metrics import METRICS
 from tts_compress.recipe import Checkpoint, Run
 from tts_compress.records import Record, write_records
-from tts_compress.synthesis import Speech, Vocoder, follow, speak, vocoder
+from tts_compress.synthesis import Speech, Vocoder, follow, is_finite, speak, vocoder
 
 OF_MODEL = ("state_dict_bytes", "n_parameters", "n_nonzero")
 OF_ATTENTION = (
@@ -163,7 +163,7 @@ def _distances(
     )
     mel_mae_db, mcd_dtw_db = METRICS["mel_mae_db"].measure, METRICS["mcd_dtw_db"].measure
     for number, (ours, theirs, our_mel, their_mel) in enumerate(pairs, 1):
-        if our_mel.shape[1] and bool(torch.isfinite(torch.stack([our_mel, their_mel])).all()):
+        if our_mel.shape[1] and is_finite(our_mel) and is_finite(their_mel):
             yield take(f"mel_mae_db{suffix}", mel_mae_db(our_mel, their_mel), number, "dB")
         if ours.audible and theirs.audible:
             yield take(f"mcd_dtw_db{suffix}", mcd_dtw_db(ours.mel, theirs.mel), number, "dB")

@@ -1,10 +1,12 @@
 """What a recipe will do, and what a checkpoint holds, as tables for the terminal."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from torch import nn
 
@@ -27,61 +29,89 @@ def show_recipe(recipe: Recipe, console: Console) -> None:
     model = load_model(dense.model.path, dense.model.config, architecture=dense.model.architecture)
     for sentence in dense.evaluate.sentences:
         encode(model, sentence)
-    title = f"{recipe.name}: {len(recipe.runs)} runs of {dense.model.path}"
-    runs = Table("id", "run", "weights selected", "of", box=box.SIMPLE_HEAD, title=title)
+    runs = _table(f"{recipe.name}: {len(recipe.runs)} runs of {dense.model.path}", "id", "run")
+    for heading in ("weights selected", "of all"):
+        runs.add_column(heading, justify="right")
     shown: dict[tuple[str, ...], str] = {}
     total = n_parameters(model)
     for run in recipe.runs:
         names = sorted({name for stage in run.stages for name in stage.selected(model)})
         weights = sum(model.get_parameter(name).numel() for name in names)
-        runs.add_row(run.id, run.name, f"{weights:,}" if names else "", f"{total:,}")
+        counts = (f"{weights:,}", f"{100 * weights / total:.1f} %") if names else ()
+        runs.add_row(run.id, escape(run.name), *counts)
         if names:
             shown.setdefault(tuple(names), run.name)
     console.print(runs)
     for selected, run_name in shown.items():
-        console.print(_tensor_table(model, selected, f"tensors of {run_name!r} and runs like it"))
+        title = f"tensors of {run_name!r} and runs like it"
+        console.print(_tensor_table(model, selected, title, console.width))
     sentences = dense.evaluate.sentences
-    console.print(f"{len(sentences)} sentences, the first: {sentences[0]!r}")
-
-
-def _tensor_table(model: Architecture, names: Iterable[str], title: str) -> Table:
-    table = Table("tensor", "shape", title=title, box=box.SIMPLE_HEAD)
-    table.add_column("weights", justify="right")
-    for name in names:
-        tensor = model.get_parameter(name)
-        shape = " x ".join(str(size) for size in tensor.shape)
-        table.add_row(name, shape, f"{tensor.numel():,}")
-    return table
+    line = f"{len(sentences)} sentences, the first: {sentences[0]!r}"
+    console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 def show_model(model: Architecture, where: Path, console: Console) -> None:
     """Prints the tensors of a network with their groups, shapes and zeros, and its totals."""
+    names = [name for name, _ in model.named_parameters()]
     title = f"{where}: {model.architecture}"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for heading in ("tensor", "groups", "shape"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("weights", "zeros"):
-        table.add_column(heading, justify="right")
-    groups = groups_of(model)
-    for name, tensor in model.named_parameters():
-        zeros = 1 - int(tensor.count_nonzero()) / max(1, tensor.numel())
-        table.add_row(
-            name,
-            " ".join(groups.get(name, ())),
-            " x ".join(str(size) for size in tensor.shape),
-            f"{tensor.numel():,}",
-            f"{100 * zeros:.1f} %",
-        )
-    console.print(table)
-    console.print(_group_table(model, groups))
+    console.print(_tensor_table(model, names, title, console.width))
+    console.print(_group_table(model, groups_of(model)))
     console.print(
         f"{n_parameters(model):,} parameters, {n_nonzero(model):,} of them not zero, "
-        f"{state_dict_bytes(model):,} bytes in float32"
+        f"{state_dict_bytes(model):,} bytes in float32",
+        highlight=False,
     )
 
 
+def _table(title: str, *headings: str) -> Table:
+    return Table(
+        *headings,
+        title=escape(title),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+
+
+def _tensor_table(model: Architecture, names: Iterable[str], title: str, width: int) -> Table:
+    """Gives a line for each tensor, with a name of several lines where the width needs it."""
+    groups = groups_of(model)
+    rows = [("tensor", "groups", "shape", "weights", "zeros")]
+    for name in names:
+        tensor = model.get_parameter(name)
+        zeros = 100 * (1 - int(tensor.count_nonzero()) / max(1, tensor.numel()))
+        shape = "x".join(str(size) for size in tensor.shape)
+        within = " ".join(groups.get(name, ()))
+        rows.append((name, within, shape, f"{tensor.numel():,}", f"{zeros:.1f} %"))
+    widths = [2 + max(map(len, column)) for column in zip(*rows, strict=True)]
+    table = _table(title)
+    for heading in rows[0]:
+        left = heading in ("tensor", "groups")
+        table.add_column(heading, justify="left" if left else "right", no_wrap=True)
+    for name, *cells in rows[1:]:
+        table.add_row(_folded(name, width - sum(widths[1:])), *cells)
+    return table
+
+
+def _folded(name: str, width: int) -> str:
+    """Breaks the name of a tensor after dots.
+
+    >>> print(_folded("decoder.prenet.layers.0.weight", 20))
+    decoder.prenet.
+      layers.0.weight
+    """
+    lines = [""]
+    for part in re.findall(r"[^.]+\.?", name):
+        if lines[-1].strip() and len(lines[-1] + part) > width:
+            lines.append("  ")
+        lines[-1] += part
+    return "\n".join(lines)
+
+
 def _group_table(model: nn.Module, groups: dict[str, tuple[str, ...]]) -> Table:
-    table = Table("group", title="groups", title_justify="left", box=box.SIMPLE_HEAD)
+    table = _table("groups", "group")
     for heading in ("tensors", "weights", "share"):
         table.add_column(heading, justify="right")
     sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}

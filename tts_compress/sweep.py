@@ -14,10 +14,10 @@ import signal
 import threading
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -94,13 +94,13 @@ def done(folder: Path, run: Run) -> bool:
 def _finish(
     name: str, runs: Sequence[Run], folder: Path, progress: Progress, device: str, jobs: int
 ) -> dict[Run, Exception]:
-    """Does what is not done, shows it, and gives what failed."""
+    """Does what is not done, shows it, and gives what failed, in the recipe's order."""
     left = [run for run in runs if not done(folder, run)]
     failures: dict[Run, Exception] = {}
-    with progress:
-        bar = progress.add_task(name, total=len(runs), completed=len(runs) - len(left), doing="")
-        progress.update(bar, doing=_doing(left, jobs))
-        for run, future in _do(left, folder, device, jobs):
+    with progress, closing(_do(left, folder, device, jobs)) as ends:
+        doing, n_done = _doing(left, jobs), len(runs) - len(left)
+        bar = progress.add_task(name, total=len(runs), completed=n_done, doing=doing)
+        for run, future in ends:
             left = [other for other in left if other is not run]
             progress.update(bar, advance=1, doing=_doing(left, jobs))
             failure = future.exception()
@@ -109,7 +109,7 @@ def _finish(
                 continue
             for warning in future.result():
                 warnings.warn(warning, stacklevel=2)  # shown once, however many runs gave it
-    return failures
+    return {run: failures[run] for run in runs if run in failures}
 
 
 def _doing(left: Sequence[Run], jobs: int) -> str:
@@ -120,7 +120,7 @@ def _doing(left: Sequence[Run], jobs: int) -> str:
 
 def _do(
     missing: Sequence[Run], folder: Path, device: str, jobs: int
-) -> Iterator[tuple[Run, Future[list[Warning]]]]:
+) -> Generator[tuple[Run, Future[list[Warning]]]]:
     """Gives each run as it ends: the dense one first, since the others are compared with it.
 
     An OSError, such as of a full disk, is raised; it would meet every run.
@@ -129,6 +129,7 @@ def _do(
         return
     dense = [run for run in missing if not run.stages]
     rest = [run for run in missing if run.stages]
+    not_ours = active_children()
     with ProcessPoolExecutor(
         min(jobs, max(1, len(rest))), mp_context=get_context("spawn"), initializer=_start_worker
     ) as pool:
@@ -150,7 +151,8 @@ def _do(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for worker in active_children():
-                worker.terminate()
+                if worker not in not_ours:
+                    worker.terminate()
             raise
 
 

@@ -18,6 +18,7 @@ MAX_FRAMES = 2000  # of FastSpeech2, whose memory grows with their square
 BATCH_SIZE = 16
 NEVER_STOPS, ALMOST_NO_FRAMES, NOT_FINITE = "never stops", "almost no frames", "not finite"
 SHORTEST_SPEECH = 9  # frames; fewer are no longer than one phone
+SHORTEST_PHONE = 2  # frames (23 ms) a symbol on average; nobody speaks in fewer
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,14 +45,13 @@ class Speech:
     def failure(self) -> str | None:
         """Names what a compressed network does wrong; None if this is speech.
 
-        A mel is "not finite" where float32 does not hold the power that it stands for; "almost no
-        frames" is less than one (12 ms) for each symbol.
+        "Almost no frames" is less than one (12 ms) for each symbol.
         """
-        if not bool(torch.isfinite((2 * self.mel).exp()).all()):
+        if not is_finite(self.mel):
             return NOT_FINITE
         if not self.stopped:
             return NEVER_STOPS
-        short = self.mel.shape[1] < max(SHORTEST_SPEECH, len(self.ids))
+        short = self.mel.shape[1] < max(SHORTEST_SPEECH, SHORTEST_PHONE * len(self.ids))
         return ALMOST_NO_FRAMES if short else None
 
     @property
@@ -63,6 +63,15 @@ class Speech:
     def seconds(self) -> float:
         """Length of the speech."""
         return self.mel.shape[1] * HOP_LENGTH / SAMPLE_RATE
+
+
+def is_finite(mel: Tensor) -> bool:
+    """Whether float32 holds the power that each value of a log-mel stands for.
+
+    >>> is_finite(torch.tensor([[-9.0, 40.0]])), is_finite(torch.tensor([[-9.0, 50.0]]))
+    (True, False)
+    """
+    return bool(torch.isfinite((2 * mel).exp()).all())
 
 
 def encode(model: nn.Module, text: str) -> list[int]:

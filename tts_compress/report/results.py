@@ -1,26 +1,31 @@
 """One row a run: results.csv, a table for the terminal, and the plot of size against mel distance.
 
-A folder of results has ``recipe.json`` (``{"name": ..., "runs": [{"id", "name", ...}, ...]}``, the
-dense
+A folder of results has ``recipe.json`` (``{"name": ..., "runs": [{"id", "name"}, ...]}``, the dense
 run first) and a folder of each run's id with ``DONE``, ``records.jsonl`` and ``timings.jsonl``.
 """
 
 import csv
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from tts_compress.errors import ArtifactError
-from tts_compress.records import Record, read_records
+from tts_compress.records import read_records
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MEGABYTE = 1e6
+BLUE, RED = "#1f77b4", "#d62728"
 
 
 @dataclass(frozen=True)
@@ -37,26 +42,33 @@ def read_rows(folder: Path) -> tuple[str, list[Row]]:
     """Gives the recipe's name and a row for each finished run, in the recipe's order.
 
     Raises:
-        ArtifactError: The folder holds no results.
+        ArtifactError: The folder holds no results, or not those of the dense run, which the others
+            are compared with.
     """
     index = folder / "recipe.json"
     if not index.is_file():
         raise ArtifactError(
             f"{folder}: no results, recipe.json is missing. Give a folder such as runs/<recipe>."
         )
-    recipe = json.loads(index.read_text(encoding="utf-8"))
-    rows = []
-    for run in recipe["runs"]:
-        path = folder / run["id"]
-        if (path / "DONE").exists():
-            records = [*read_records(path / "records.jsonl"), *read_records(path / "timings.jsonl")]
-            rows.append(_row(run["id"], run["name"], records))
-    return recipe["name"], rows
+    try:
+        recipe = json.loads(index.read_text(encoding="utf-8"))
+        name, runs = recipe["name"], [(run["id"], run["name"]) for run in recipe["runs"]]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ArtifactError(
+            f"{index}: truncated or altered ({error}). Run the recipe again."
+        ) from None
+    done = [run for run in runs if (folder / run[0] / "DONE").exists()]
+    if runs[:1] != done[:1]:
+        raise ArtifactError(f"{folder}: the dense run is not done. Run the recipe again.")
+    return name, [_row(*run, folder / run[0]) for run in done]
 
 
-def _row(run_id: str, name: str, records: Sequence[Record]) -> Row:
+def _row(run_id: str, name: str, folder: Path) -> Row:
     values: dict[str, list[float]] = {}
-    for record in records:
+    for record in [
+        *read_records(folder / "records.jsonl"),
+        *read_records(folder / "timings.jsonl"),
+    ]:
         values.setdefault(record.metric, []).append(record.value)
     return Row(
         run_id,
@@ -71,15 +83,17 @@ def write_results(folder: Path, console: Console) -> None:
     name, rows = read_rows(folder)
     write_csv(rows, folder / "results.csv")
     console.print(results_table(name, rows))
+    written = [folder / "results.csv"]
     if any("mcd_dtw_db" in row.values for row in rows[1:]):
-        plot(name, rows, folder / "size_distance.png")
-        console.print(f"{folder / 'results.csv'}  {folder / 'size_distance.png'}", highlight=False)
+        written.append(folder / "size_distance.png")
+        plot(name, rows, written[-1])
+    console.print(*written, soft_wrap=True, markup=False, highlight=False)
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
     """Writes one line a run with the mean of every metric; an empty cell was not taken."""
     metrics = sorted({metric for row in rows for metric in row.values})
-    partial = path.with_suffix(".tmp")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["run", "name", *metrics])
@@ -93,8 +107,7 @@ def results_table(name: str, rows: Sequence[Row]) -> Table:
     """Gives the table that people choose from: sizes, distances, failures and speed.
 
     The first line is the dense network as float32 tensors, the size of every ratio; the second is
-    the
-    same network through gzip, so that what gzip alone saves is not mistaken for what pruning saves.
+    the same network through gzip, so that what gzip saves is not taken for what pruning saves.
     """
     table = Table(
         title=name,
@@ -104,7 +117,7 @@ def results_table(name: str, rows: Sequence[Row]) -> Table:
         pad_edge=False,
         collapse_padding=True,
     )
-    table.add_column("run", no_wrap=True)
+    table.add_column("run", overflow="fold")
     for heading in ("gzip MB", "of dense", "artifact", "mel dB", "MCD dB", "failed", "RTF"):
         table.add_column(heading, justify="right", no_wrap=True)
     if not rows:
@@ -135,8 +148,11 @@ def results_table(name: str, rows: Sequence[Row]) -> Table:
 def _failures(row: Row) -> str:
     if "failed" not in row.values:
         return ""
-    count = row.counts["failed"]
-    return f"{round(row.values['failed'] * count)} of {count}"
+    return f"{_n_failed(row)} of {row.counts['failed']}"
+
+
+def _n_failed(row: Row) -> int:
+    return round(row.values.get("failed", 0.0) * row.counts.get("failed", 0))
 
 
 def _megabytes(size: float | None) -> str:
@@ -152,38 +168,72 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def plot(name: str, rows: Sequence[Row], path: Path) -> None:
-    """Draws size on disk against mel-cepstral distortion, one labelled point a run."""
-    import matplotlib
+    """Draws size on disk against mel-cepstral distortion, one point a run.
 
-    matplotlib.use("agg")
-    from matplotlib import pyplot
+    Runs in which sentences failed are hollow and red, and say how many.
+    """
+    from matplotlib.figure import Figure
 
-    shown = [row for row in rows[1:] if "mcd_dtw_db" in row.values]
-    sizes = [row.values["gzip_bytes"] / MEGABYTE for row in shown]
-    distances = [row.values["mcd_dtw_db"] for row in shown]
-    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
-    axes.plot(sizes, distances, "o-", color="#1f77b4", label="pruned, gzip")
-    for row, x, y in zip(shown, sizes, distances, strict=True):
-        if row.values.get("sparsity", 0) >= 0.05:
-            label = f"{100 * row.values['sparsity']:.0f} %"
-            axes.annotate(label, (x, y), textcoords="offset points", xytext=(6, 4), fontsize=8)
-    dense = rows[0].values
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    shown = [row for row in rows[1:] if {"gzip_bytes", "mcd_dtw_db"} <= row.values.keys()]
+    shown.sort(key=lambda row: row.values["gzip_bytes"])
+    _draw_dense(axes, rows[0].values)
+    points = [(row.values["gzip_bytes"] / MEGABYTE, row.values["mcd_dtw_db"]) for row in shown]
+    axes.plot(*zip(*points, strict=True), "-", color=BLUE, linewidth=1)
+    for label, color, fill, failing in (
+        ("compressed, gzip; its sparsity", BLUE, BLUE, False),
+        ("the same, where sentences failed", RED, "white", True),
+    ):
+        chosen = [
+            p for p, row in zip(points, shown, strict=True) if failing == bool(_n_failed(row))
+        ]
+        if chosen:
+            x, y = zip(*chosen, strict=True)
+            axes.plot(x, y, "o", color=color, mfc=fill, label=label, clip_on=False, zorder=4)
+    axes.set_xlim(left=0)
+    axes.set_ylim(0, 1.08 * max(y for _, y in points) or 1)
+    axes.set_xlabel("size on disk (MB)")
+    axes.set_ylabel("mel-cepstral distortion against dense (dB)")
+    axes.set_title(f"{name}: size against distance from the dense network")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper right")
+    _label(axes, points, shown)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    figure.savefig(partial, format="png", dpi=150, metadata={"Software": None})
+    partial.replace(path)
+
+
+def _draw_dense(axes: "Axes", dense: Mapping[str, float]) -> None:
+    """Draws the sizes of the dense network, and how far it is from itself with another seed."""
     for key, label, style in (
         ("state_dict_bytes", "dense, float32", "-"),
         ("gzip_bytes", "dense, gzip", "--"),
     ):
-        axes.axvline(dense[key] / MEGABYTE, color="#777777", linestyle=style, label=label)
-    if "mcd_dtw_db_noise" in dense:
-        floor = dense["mcd_dtw_db_noise"]
-        axes.axhline(floor, color="#d62728", linestyle=":", label="dense, another seed")
-    axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("size on disk (MB)")
-    axes.set_ylabel("mel-cepstral distortion against dense (dB)")
-    axes.set_title(f"{name}: size against distance")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    partial = path.with_suffix(".tmp.png")
-    figure.savefig(partial, dpi=150, metadata={"Software": None})
-    pyplot.close(figure)
-    partial.replace(path)
+        size = dense[key] / MEGABYTE
+        axes.axvline(size, color="#777777", linestyle=style, label=f"{label}: {size:.2f} MB")
+    floor = dense.get("mcd_dtw_db_noise")
+    if floor is not None:
+        label = f"dense, another seed: {floor:.2f} dB"
+        axes.axhline(floor, color="#777777", linestyle=":", label=label)
+
+
+def _label(axes: "Axes", points: Sequence[tuple[float, float]], rows: Sequence[Row]) -> None:
+    """Writes sparsity and failures beside each point that stands clear of those with labels."""
+    taken: list[tuple[float, float]] = []
+    for point, row in zip(points, rows, strict=True):
+        x, y = axes.transData.transform(point)
+        clear = all(abs(x - other) > 40 or abs(y - above) > 14 for other, above in taken)
+        if "sparsity" not in row.values or not clear:
+            continue
+        taken.append((x, y))
+        failed = f", {_failures(row)} failed" if _n_failed(row) else ""
+        axes.annotate(
+            f"{100 * row.values['sparsity']:.3g} %{failed}",
+            point,
+            xytext=(6, 4),
+            textcoords="offset points",
+            fontsize=9,
+            color=RED if failed else "black",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
+        )

@@ -1,9 +1,9 @@
 """Sizes of network that `tts-compress train` knows by name."""
 
 from tts_compress.architectures.fastspeech2 import FastSpeech2Settings
-from tts_compress.architectures.transformer import BlockSettings
 from tts_compress.architectures.settings import Settings
 from tts_compress.architectures.tacotron2 import Tacotron2Settings
+from tts_compress.architectures.transformer import BlockSettings
 
 _SMALL_BLOCK = BlockSettings(heads=2, head_dim=64, filter=320)
 

@@ -1,0 +1,221 @@
+"""Rows, csv, table and plot of records made by hand."""
+
+import io
+import json
+import re
+import struct
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from tts_compress.errors import ArtifactError
+from tts_compress.records import Record, TornRecordWarning, write_records
+from tts_compress.report.results import read_rows, results_table, write_results
+
+NAMES = {"a0": "dense", "b1": "magnitude 20 %", "c2": "magnitude 80 %"}
+RUNS = {
+    "a0": {
+        "state_dict_bytes": {None: 10_000_000},
+        "gzip_bytes": {None: 9_000_000},
+        "artifact_bytes": {None: 10_020_000},
+        "mel_mae_db": {1: 0.0, 2: 0.0},
+        "mcd_dtw_db": {1: 0.0, 2: 0.0},
+        "mel_mae_db_noise": {1: 1.0, 2: 2.0},
+        "mcd_dtw_db_noise": {1: 5.0, 2: 6.0},
+        "failed": {1: 0.0, 2: 0.0},
+    },
+    "b1": {
+        "state_dict_bytes": {None: 10_000_000},
+        "gzip_bytes": {None: 8_000_000},
+        "artifact_bytes": {None: 8_120_000},
+        "sparsity": {None: 0.2},
+        "mel_mae_db": {1: 0.25, 2: 0.5},
+        "mcd_dtw_db": {1: 3.0, 2: 4.0},
+        "failed": {1: 0.0, 2: 0.0},
+    },
+    "c2": {
+        "state_dict_bytes": {None: 10_000_000},
+        "gzip_bytes": {None: 2_500_000},
+        "sparsity": {None: 0.8},
+        "mel_mae_db": {1: 9.0, 2: 10.0},
+        "mcd_dtw_db": {2: 12.125},  # sentence 1 has no frames
+        "failed": {1: 1.0, 2: 0.0},
+    },
+}
+TIMES = {"a0": 0.25, "b1": 0.125}
+
+
+def write(folder, runs=RUNS):
+    """Writes a folder of results."""
+    index = [{"id": run, "name": name} for run, name in NAMES.items()]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.json").write_text(json.dumps({"name": "r", "runs": index}))
+    for run, values in runs.items():
+        (folder / run).mkdir()
+        records = [
+            Record(run, metric, sentence, value, "unit")
+            for metric, taken in values.items()
+            for sentence, value in taken.items()
+        ]
+        write_records(folder / run / "records.jsonl", records)
+        times = [Record(run, "real_time_factor", None, TIMES[run], "s/s")] if run in TIMES else []
+        write_records(folder / run / "timings.jsonl", times)
+        (folder / run / "DONE").write_text(NAMES[run])
+    return folder
+
+
+def shown(folder, width=80):
+    file = io.StringIO()
+    write_results(folder, Console(file=file, width=width))
+    return file.getvalue()
+
+
+@pytest.fixture
+def results(tmp_path):
+    return write(tmp_path / "r")
+
+
+def test_a_row_has_the_means_of_what_was_taken(results):
+    name, rows = read_rows(results)
+    assert name == "r"
+    assert [(row.run_id, row.name) for row in rows] == list(NAMES.items())
+    assert rows[1].values == {
+        "state_dict_bytes": 10_000_000,
+        "gzip_bytes": 8_000_000,
+        "artifact_bytes": 8_120_000,
+        "sparsity": 0.2,
+        "mel_mae_db": 0.375,
+        "mcd_dtw_db": 3.5,
+        "failed": 0.0,
+        "real_time_factor": 0.125,
+    }
+    assert rows[2].values["mcd_dtw_db"] == 12.125
+    assert (rows[2].counts["mcd_dtw_db"], rows[2].counts["failed"]) == (1, 2)
+    assert "artifact_bytes" not in rows[2].values
+
+
+def test_the_csv_has_an_empty_cell_where_nothing_was_taken(results):
+    shown(results)
+    assert (results / "results.csv").read_text() == (
+        "run,name,artifact_bytes,failed,gzip_bytes,mcd_dtw_db,mcd_dtw_db_noise,mel_mae_db,"
+        "mel_mae_db_noise,real_time_factor,sparsity,state_dict_bytes\n"
+        "a0,dense,10020000,0,9000000,0,5.5,0,1.5,0.25,,10000000\n"
+        "b1,magnitude 20 %,8120000,0,8000000,3.5,,0.375,,0.125,0.2,10000000\n"
+        "c2,magnitude 80 %,,0.5,2500000,12.125,,9.5,,,0.8,10000000\n"
+    )
+
+
+def test_the_table_begins_with_the_dense_network_twice(results):
+    table = results_table(*read_rows(results))
+    rows = zip(*(column.cells for column in table.columns), strict=True)
+    assert [column.header for column in table.columns] == [
+        *("run", "gzip MB", "of dense", "artifact", "mel dB", "MCD dB", "failed", "RTF")
+    ]
+    assert list(rows) == [
+        ("dense, float32", "10.00", "100.0 %", "", "", "", "", ""),
+        ("dense, gzip", "9.00", "90.0 %", "10.02", "0.00", "0.00", "0 of 2", "0.250"),
+        ("magnitude 20 %", "8.00", "80.0 %", "8.12", "0.38", "3.50", "0 of 2", "0.125"),
+        ("magnitude 80 %", "2.50", "25.0 %", "", "9.50", "12.12", "1 of 2", ""),
+    ]
+    assert table.caption == (
+        "Noise floor, dense against dense with another seed: MCD 5.50 dB, mel 1.50 dB."
+    )
+
+
+def test_what_is_shown_fits_a_terminal_and_names_the_files(results):
+    *table, files = shown(results).splitlines()
+    assert max(map(len, table)) <= 80
+    assert files == f"{results / 'results.csv'} {results / 'size_distance.png'}"
+
+
+def test_a_long_name_takes_lines_and_leaves_the_numbers_whole(results):
+    index = json.loads((results / "recipe.json").read_text())
+    index["runs"][1]["name"] = "magnitude 20 % (0.sparsity=0.2, 0.include=['attention', 'cnn'])"
+    (results / "recipe.json").write_text(json.dumps(index))
+    text = shown(results)
+    assert "…" not in text
+    assert re.search("8.00 +80.0 % +8.12 +0.38 +3.50 +0 of 2 +0.125", text)
+
+
+def test_the_plot_is_a_picture_and_the_same_each_time(results):
+    shown(results)
+    first = (results / "size_distance.png").read_bytes()
+    assert first[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", first[16:24]) == (1200, 750)
+    shown(results)
+    assert (results / "size_distance.png").read_bytes() == first
+    assert {path.name for path in results.iterdir()} == {
+        *NAMES,
+        "recipe.json",
+        "results.csv",
+        "size_distance.png",
+    }
+
+
+def red(path) -> int:
+    """Pixels of a picture that are as red as a failure's marker."""
+    from matplotlib.image import imread
+
+    pixels = np.round(imread(path)[..., :3] * 255)
+    return int((np.abs(pixels - (0xD6, 0x27, 0x28)).sum(axis=-1) < 12).sum())
+
+
+def test_failures_are_red(tmp_path):
+    failing = write(tmp_path / "failing")
+    runs = RUNS | {"c2": RUNS["c2"] | {"failed": {1: 0.0, 2: 0.0}}}
+    sound = write(tmp_path / "sound", runs)
+    for folder in (failing, sound):
+        shown(folder)
+    assert red(failing / "size_distance.png") > 100
+    assert red(sound / "size_distance.png") == 0
+
+
+def test_many_runs_at_one_place_can_be_drawn(tmp_path):
+    runs = RUNS | {"c2": RUNS["b1"]}
+    shown(write(tmp_path / "r", runs))
+    assert (tmp_path / "r" / "size_distance.png").is_file()
+
+
+def test_no_noise_floor_where_seeds_do_not_matter(tmp_path):
+    dense = {name: v for name, v in RUNS["a0"].items() if not name.endswith("_noise")}
+    folder = write(tmp_path / "r", RUNS | {"a0": dense})
+    assert results_table(*read_rows(folder)).caption is None
+    assert "Noise floor" not in shown(folder)
+
+
+def test_no_plot_where_no_distance_was_taken(tmp_path):
+    runs = {run: {m: v for m, v in RUNS[run].items() if m != "mcd_dtw_db"} for run in RUNS}
+    folder = write(tmp_path / "r", runs)
+    assert shown(folder).splitlines()[-1] == str(folder / "results.csv")
+    assert not (folder / "size_distance.png").exists()
+
+
+def test_runs_that_are_not_done_are_left_out(results):
+    (results / "b1" / "DONE").unlink()
+    assert [row.run_id for row in read_rows(results)[1]] == ["a0", "c2"]
+
+
+def test_a_record_that_was_cut_off_is_said(results):
+    with (results / "c2" / "records.jsonl").open("a") as file:
+        file.write('{"run_id": "c2"')
+    with pytest.warns(TornRecordWarning, match=r"records\.jsonl: the last line was cut off"):
+        read_rows(results)
+
+
+def test_no_results_without_the_dense_run(results):
+    (results / "a0" / "DONE").unlink()
+    with pytest.raises(ArtifactError, match=r"r: the dense run is not done\. Run the recipe again"):
+        read_rows(results)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"name": "r", "runs": [{"id": "a0"}]}'])
+def test_a_damaged_index_is_said(results, text):
+    (results / "recipe.json").write_text(text)
+    with pytest.raises(ArtifactError, match=r"recipe\.json: truncated or altered \(.*\)\. Run"):
+        read_rows(results)
+
+
+def test_a_folder_without_results_is_said(tmp_path):
+    with pytest.raises(ArtifactError, match=r"no results, recipe\.json is missing\. Give a folder"):
+        read_rows(tmp_path)

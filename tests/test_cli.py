@@ -1,0 +1,349 @@
+"""The command line as its user meets it: what it shows, and one clear line for each mistake."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from tts_compress import load_model
+from tts_compress.cli import main
+from tts_compress.training.textgrid import Interval, TextGrid, write_textgrid
+
+GOLDEN = Path(__file__).parent / "golden"
+FASTSPEECH2 = GOLDEN / "fastspeech2_tiny.pth.tar"
+RECIPE = """\
+model: {model}
+stages:
+  - {{method: magnitude, include: [attention]}}
+evaluate: {{sentences: sentences.txt}}
+sweep: {{stages.0.sparsity: [{sparsities}]}}
+"""
+
+
+class Code:
+    """Leaves a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current folder, with a good recipe, and files that are wrong in one way each."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sentences.txt").write_text("Hello there.\nHow are you?\n")
+    good = RECIPE.format(model=FASTSPEECH2, sparsities="0.2, 0.6")
+    changed = {
+        "good": ("", ""),
+        "wrong_architecture": (
+            f"model: {FASTSPEECH2}",
+            f"model: {{path: {FASTSPEECH2}, architecture: tacotron2}}",
+        ),
+        "unknown_key": ("include:", "inclde:"),
+        "unknown_method": ("magnitude", "magnitud"),
+        "too_sparse": ("0.2, 0.6", "0.2, 1.5"),
+        "no_match": ("[attention]", "[atention]"),
+        "no_voice": (str(FASTSPEECH2), "models/nobody"),
+        "no_text": ("sentences.txt", "empty.txt"),
+        "unspeakable": ("sentences.txt", "signs.txt"),
+        "reads_no_text": (str(FASTSPEECH2), str(GOLDEN / "hifigan_tiny.pth.tar")),
+    }
+    for name, (old, new) in changed.items():
+        (tmp_path / f"{name}.yaml").write_text(good.replace(old, new) if old else good)
+    (tmp_path / "empty.txt").write_text("\n \n")
+    (tmp_path / "signs.txt").write_text("Hello there.\n...\n")
+    (tmp_path / "truncated.pt").write_bytes(FASTSPEECH2.read_bytes()[:50_000])
+    tensors = load_model(FASTSPEECH2).state_dict()
+    tensors["mel_linear.bias"] = torch.full_like(tensors["mel_linear.bias"], torch.nan)
+    torch.save({"model": tensors}, tmp_path / "nan.pt")
+    torch.save({"model": tensors, "extra": Code(str(tmp_path / "ran"))}, tmp_path / "code.pt")
+    (tmp_path / "no_results").mkdir()
+    (tmp_path / "file").write_text("")
+    return tmp_path
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Runs the command line in this process: (exit code, stdout, stderr)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["tts-compress", *map(str, arguments)])
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            with pytest.raises(SystemExit) as stop:
+                main()
+        return stop.value.code or 0, *capsys.readouterr()
+
+    return run
+
+
+MISTAKES = {
+    "inspect missing.pt": r"missing\.pt: no such file",
+    "inspect no_results": r"no_results: no voice, which has config\.json",
+    "inspect truncated.pt": r"truncated\.pt: truncated, damaged, or not written by torch\.save",
+    "inspect nan.pt": r"nan\.pt: 'mel_linear\.bias' is not finite, got 80 NaN or infinite",
+    "inspect code.pt": r"code\.pt: holds code, which is never run, got 'io\.open'",
+    "inspect sentences.txt": r"sentences\.txt: no checkpoint, starts with b'Hello there",
+    "synth FASTSPEECH2 {QQ1}": r"text: .*QQ1",
+    "synth FASTSPEECH2 ''": r"text: nothing to speak, got ''",
+    "synth HIFIGAN Hello.": r"hifigan: reads no text\. Use a tacotron2 or fastspeech2 checkpoint",
+    "synth FASTSPEECH2 Hello. --vocoder FASTSPEECH2": r"wanted, 'hifigan', got 'fastspeech2'",
+    "synth FASTSPEECH2 Hello. --out file": r"^file: File exists\.$",
+    "synth FASTSPEECH2 Hello. --out file/below": r"^file/below: Not a directory\.$",
+    "synth FASTSPEECH2 Hello. --device nonsense": r"device: cannot use 'nonsense' \(.*Use cpu\.$",
+    "synth FASTSPEECH2 Hello. --config none.yaml": r"none\.yaml: no such file",
+    "plan missing.yaml": r"missing\.yaml: no such file",
+    "plan wrong_architecture.yaml": r"is wanted, 'tacotron2', got 'fastspeech2'",
+    "plan unknown_key.yaml": r"\.yaml:3: stages\[0\]: .* 'inclde'\. Did you mean 'include'\?",
+    "plan unknown_method.yaml": r"unknown method 'magnitud'\. Did you mean 'magnitude'\?",
+    "plan too_sparse.yaml": r"\.yaml:5: sweep\.stages\.0\.sparsity\[1\]: .* 1, got 1\.5\.",
+    "plan no_match.yaml": r"include \['atention'\] matches none .* Did you mean 'attention'\?",
+    "plan no_text.yaml": r"empty\.txt: holds no sentences",
+    "plan unspeakable.yaml": r"text: nothing to speak, got '\.\.\.'",
+    "plan reads_no_text.yaml": r"hifigan: reads no text",
+    "run no_voice.yaml": r"\.yaml:1: model: no such file or folder, got 'models/nobody'",
+    "run good.yaml missing.yaml": r"missing\.yaml: no such file",
+    "run good.yaml --out file": r"^file/good: cannot write results, Not a directory\.",
+    "table no_results": r"no_results: no results, recipe\.json is missing",
+    "train nonsense corpus -o out": r"architecture: unknown, got 'nonsense'\. Known: fastsp",
+    "train tacotron2 corpus -o out --size ful": r"got 'ful'\. Did you mean 'full'\?",
+    "train tacotron2 no_results -o out": r"no_results: no metadata\.csv",
+}
+
+
+@pytest.mark.parametrize(("line", "message"), MISTAKES.items(), ids=MISTAKES)
+def test_a_mistake_is_one_line_and_exit_code_2(folder, call, line, message):
+    if line.startswith("train"):
+        pytest.importorskip("pyworld")
+    places = {"FASTSPEECH2": FASTSPEECH2, "HIFIGAN": GOLDEN / "hifigan_tiny.pth.tar", "''": ""}
+    code, out, err = call(*(places.get(word, word) for word in line.split()))
+    assert code == 2
+    assert out == ""
+    assert re.search(message, err.rstrip("\n")), err
+    assert err.count("\n") == 1
+    assert not (folder / "ran").exists()
+
+
+def test_a_folder_that_may_not_be_written_is_one_line(folder, call, monkeypatch):
+    def refused(path, *_, **__):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    code, _, err = call("synth", FASTSPEECH2, "How are you?", "--out", "locked")
+    assert (code, err) == (2, "locked: Permission denied.\n")
+
+
+def test_a_corpus_of_another_rate_is_one_line(folder, call):
+    pytest.importorskip("pyworld")
+    corpus = folder / "corpus"
+    for name in ("wavs", "alignments"):
+        (corpus / name).mkdir(parents=True)
+    (corpus / "metadata.csv").write_text("a|Hi.|Hi.\n")
+    soundfile.write(corpus / "wavs" / "a.wav", np.zeros(16_000), 16_000)
+    phones = (Interval(0.0, 0.5, "HH"), Interval(0.5, 1.0, "AY1"))
+    grid = TextGrid((Interval(0.0, 1.0, "hi"),), phones)
+    write_textgrid(corpus / "alignments" / "a.TextGrid", grid)
+    code, _, err = call("train", "tacotron2", "corpus", "-o", "out")
+    assert code == 2
+    assert err.startswith("corpus/wavs/a.wav: sample rate must be 22050 Hz, got 16000 Hz. Convert")
+    assert err.count("\n") == 1
+
+
+def test_what_the_command_line_lacks_is_said_with_its_usage(call):
+    for arguments in (["nonsense"], ["synth"], ["run"], ["run", "a.yaml", "--jobs", "0"]):
+        code, out, err = call(*arguments)
+        assert (code, out) == (2, "")
+        assert "Usage: tts-compress" in err
+        assert "Traceback" not in err
+
+
+def test_version(call):
+    code, out, _ = call("--version")
+    assert code == 0
+    assert re.fullmatch(r"tts-compress \d+\.\d+\.\d+\n", out)
+
+
+NEEDS = {
+    "plan": ("recipes", "Recipe files."),
+    "run": ("recipes", "--out", "--jobs", "--limit", "--device"),
+    "synth": ("checkpoint", "text", "--out", "--config", "--vocoder", "--seed"),
+    "inspect": ("checkpoint", "--config", "Voice folder, artifact folder or"),
+    "table": ("runs", "Results of one recipe"),
+    "corpus": ("out", "--voice", "--utterances"),
+    "train": ("architecture", "corpus", "--out", "--voice", "--size"),
+}
+
+
+@pytest.mark.parametrize("command", NEEDS)
+def test_help_says_what_each_command_needs(call, command):
+    code, out, _ = call(command, "--help")
+    assert code == 0
+    for need in NEEDS[command]:
+        assert need in out
+
+
+def test_help_lists_every_command(call):
+    _, out, _ = call("--help")
+    for command in NEEDS:
+        assert re.search(rf"│ {command} +\w", out)
+
+
+def test_inspect_counts_and_fits_a_terminal(call, tmp_path):
+    tensors = torch.load(GOLDEN / "tacotron2_tiny.pt", weights_only=True)["state_dict"]
+    tensors["decoder.decoder_rnn.weight_hh"][:96] = 0
+    torch.save({"state_dict": tensors}, tmp_path / "pruned.pt")
+    code, out, _ = call("inspect", tmp_path / "pruned.pt")
+    assert code == 0
+    lines = out.splitlines()
+    assert max(len(line.rstrip()) for line in lines[1:]) <= 80
+    table = re.sub(r"\.( [^\n]*)\n +(\S+) *\n", r".\2\1\n", out)  # names of two lines
+    row = r"decoder\.decoder_rnn\.weight_hh +decoder rnn +192x48 +9,216 +50\.0 %"
+    assert re.search(row, table)
+    # encoder 2 * (64 * 32 + 64 * 16), attention 160 * (48 + 40), decoder 192 * (72 + 48)
+    assert re.search(r"rnn +8 +43,264 +\d", out)
+    values = [t for name, t in tensors.items() if not name.endswith(("_mean", "_var", "_tracked"))]
+    n_weights = sum(t.numel() for t in values)
+    n_nonzero = sum(int(t.count_nonzero()) for t in values)
+    assert f"{n_weights:,} parameters, {n_nonzero:,} of them not zero" in lines[-1]
+    floats = sum(t.numel() for t in tensors.values() if t.is_floating_point())
+    assert lines[-1].endswith(f"{4 * floats:,} bytes in float32")
+
+
+def test_synth_writes_wavs_and_says_what_failed(folder, call, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    text = ["Hello [red] there.", "How are you?"]
+    code, out, err = call("synth", FASTSPEECH2, *text, "--out", "spoken")
+    assert code == 0
+    assert err == "'Hello [red] there.': almost no frames\n"
+    assert out == "spoken/002.wav  0.10 s  'How are you?'\n"
+    assert [path.name for path in (folder / "spoken").iterdir()] == ["002.wav"]
+    samples, rate = soundfile.read(folder / "spoken" / "002.wav")
+    assert (len(samples), rate) == (8 * 256, 22050)
+
+
+def test_synth_speaks_with_a_vocoder(folder, call):
+    vocoder = ["--vocoder", GOLDEN / "hifigan_tiny.pth.tar"]
+    config = ["--vocoder-config", GOLDEN / "hifigan_tiny_config.json"]
+    code, _, _ = call("synth", FASTSPEECH2, "How are you?", *vocoder, *config)
+    assert code == 0
+    assert soundfile.info(folder / "001.wav").frames == 9 * 256
+
+
+def test_a_warning_of_ours_is_one_line(folder, call):
+    code, _, err = call("synth", FASTSPEECH2, "How are you \N{GRINNING FACE}?", "-o", "spoken")
+    assert code == 0
+    assert err.startswith("text: left out '\N{GRINNING FACE}', which has no sound.")
+    assert err.count("\n") == 1
+
+
+def test_what_every_run_warns_of_is_shown_once(folder, call):
+    (folder / "sentences.txt").write_text("How are you \N{GRINNING FACE}?\n")
+    code, _, err = call("run", "good.yaml")
+    assert code == 0
+    assert err.startswith("text: left out '\N{GRINNING FACE}', which has no sound.")
+    assert err.count("\n") == 1
+
+
+def test_a_run_that_fails_is_one_line_and_the_others_are_done(folder, call):
+    text = (folder / "good.yaml").read_text()
+    text = text.replace("stages.0.sparsity", "stages.0.include").replace(
+        "0.2, 0.6", "[atention], [attention], [cn], [cnn]"
+    )
+    text = text.replace("include: [attention]", "sparsity: 0.5")
+    (folder / "some.yaml").write_text(text)
+    code, out, err = call("run", "some.yaml")
+    assert code == 2
+    assert re.match(
+        r"runs/some/[0-9a-f]{12} \(magnitude 50 % \(0\.include=\['atention'\]\)\): "
+        r"magnitude: include \['atention'\] matches none .* 1 more failed\.\n$",
+        err,
+    )
+    assert len(list(folder.glob("runs/some/*/DONE"))) == 3
+    for name in ("attention", "cnn"):
+        assert f"(0.include=['{name}'])" in "".join(out.split())
+
+
+def test_a_dense_run_that_fails_is_one_line(folder, call):
+    text = (folder / "good.yaml").read_text().replace(str(FASTSPEECH2), "nan.pt")
+    (folder / "nan.yaml").write_text(text)
+    code, out, err = call("run", "nan.yaml", "--jobs", "1")
+    assert code == 2
+    assert re.search(r"^runs/nan/[0-9a-f]{12} \(dense\): .*nan\.pt: 'mel_linear\.bias' is not", err)
+    assert err.count("\n") == 1
+    assert "gzip" not in out
+
+
+def test_warnings_of_libraries_are_not_shown(call, monkeypatch):
+    def load(*_):
+        warnings.warn("of a library", UserWarning, stacklevel=1)
+        raise SystemExit(0)
+
+    monkeypatch.setattr("tts_compress.recipe.load", load)
+    assert call("plan", "r.yaml") == (0, "", "")
+
+
+def test_plan_shows_runs_and_what_they_select(folder, call):
+    code, out, _ = call("plan", "good.yaml")
+    assert code == 0
+    # 4 layers of attention with 4 matrices of 32 x 32
+    assert re.search(r"[0-9a-f]{12}  magnitude 20 % +16,384 +8\.2 %\n", out)
+    assert re.search(r"[0-9a-f]{12}  magnitude 60 % +16,384 +8\.2 %\n", out)
+    assert len(re.findall(r"attention +32x32 +1,024 +0\.0 %\n", out)) == 16
+    assert "2 sentences, the first: 'Hello there.'" in out
+    assert not (folder / "runs").exists()
+
+
+def test_run_and_table_show_the_same_results(folder, call):
+    code, out, err = call("run", "good.yaml", "--jobs", "1")
+    assert (code, err) == (0, "")
+    assert re.search(r"magnitude 60 % +0\.\d\d +\d\d\.\d % +0\.\d\d", out)
+    shown = out[out.index("run ") :]
+    code, out, _ = call("table", "runs/good")
+    assert code == 0
+    assert out[out.index("run ") :] == shown
+    assert out.endswith("runs/good/results.csv runs/good/size_distance.png\n")
+
+
+@pytest.mark.parametrize("everyone", [False, True], ids=["process", "terminal"])
+def test_an_interrupt_is_one_line_and_keeps_what_is_done(folder, everyone):
+    sparsities = ", ".join(f"{n / 100}" for n in range(80))
+    (folder / "long.yaml").write_text(RECIPE.format(model=FASTSPEECH2, sparsities=sparsities))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tts_compress", "run", "long.yaml"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 90
+    while not list(folder.glob("runs/long/*/DONE")) and time.monotonic() < deadline:
+        time.sleep(0.02)  # the dense run is done, and workers for the others are starting
+    if everyone:
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (
+        130,
+        "Interrupted; what is done is kept. Run again to go on.\n",
+    )
+    assert 1 <= len(list(folder.glob("runs/long/*/DONE"))) < 81
+    while time.monotonic() < deadline:  # its workers need a moment to end, but not a run
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    pytest.fail("processes of an interrupted sweep are still there")

@@ -1,0 +1,360 @@
+"""What one run leaves, of tiny networks, counted by hand where that can be."""
+
+import gzip
+import io
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+from rich.console import Console
+from safetensors.torch import load_file
+
+from tts_compress import load_model, recipe
+from tts_compress.architectures.checkpoints import save_voice
+from tts_compress.errors import CheckpointError
+from tts_compress.methods.base import Change, Context, Method
+from tts_compress.pipeline import execute
+from tts_compress.records import read_records
+from tts_compress.sweep import sweep
+from tts_compress.synthesis import MAX_FRAMES, NEVER_STOPS, speak
+
+GOLDEN = Path(__file__).parent / "golden"
+SENTENCES = ("Hello there.", "How are you?")
+LAST = "variance_adaptor.duration_predictor.linear_layer"
+
+
+class Multiply(Method):
+    """Stands for a method that ruins a network: multiplies one tensor."""
+
+    method: str = "multiply"
+    tensor: str
+    factor: float
+
+    @property
+    def label(self):
+        return f"{self.tensor} x {self.factor:g}"
+
+    def selected(self, model):
+        return [self.tensor]
+
+    def __call__(self, model, ctx):
+        model.get_parameter(self.tensor).data.mul_(self.factor)
+        return (Change(self.tensor, None, {}),)
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr("tts_compress.synthesis.MAX_STEPS", 60)
+
+
+def make_voice(folder: Path, frames: float) -> Path:
+    """Writes the tiny FastSpeech2 as a voice that gives every phone so many frames."""
+    model = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
+    torch.nn.init.zeros_(model.get_parameter(f"{LAST}.weight"))
+    torch.nn.init.constant_(model.get_parameter(f"{LAST}.bias"), math.log1p(frames))
+    save_voice(folder, model, dtype=torch.float32)
+    return folder
+
+
+def runs_of(folder: Path, model: Path, stage: str = "", more: str = "") -> tuple[recipe.Run, ...]:
+    (folder / "sentences.txt").write_text("\n".join(SENTENCES))
+    path = folder / "r.yaml"
+    path.write_text(
+        f"model: {model}\nstages: [{stage}]\nevaluate: {{sentences: sentences.txt, {more}}}\n"
+    )
+    return recipe.load(path).runs
+
+
+def do(run: recipe.Run, out: Path, reference: Path | None = None) -> Path:
+    folder = out / run.name.replace(" ", "_")
+    folder.mkdir(parents=True)
+    execute(run, folder, Context(), reference and reference / "mels.safetensors", "cpu")
+    return folder
+
+
+def values_of(folder: Path) -> dict[str, dict[int | None, float]]:
+    """Every value of a run: by metric, then by sentence."""
+    values: dict[str, dict[int | None, float]] = {}
+    for record in read_records(folder / "records.jsonl"):
+        values.setdefault(record.metric, {})[record.sentence] = record.value
+    return values
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory):
+    """The tiny FastSpeech2, dense and with 60 % of its attention pruned: (dense, pruned)."""
+    folder = tmp_path_factory.mktemp("pipeline")
+    voice = make_voice(folder / "voice", 5)
+    stage = "{method: magnitude, include: [attention], sparsity: 0.6}"
+    dense, pruned = runs_of(folder, voice, stage)
+    first = do(dense, folder)
+    return first, do(pruned, folder, first)
+
+
+def test_every_file_is_there_and_the_marker_names_the_run(spoken):
+    for folder, name in zip(spoken, ("dense", "magnitude 60 %"), strict=True):
+        assert sorted(path.name for path in folder.iterdir()) == [
+            "DONE",
+            "artifact",
+            "checkpoint.pt.gz",
+            "mels.safetensors",
+            "records.jsonl",
+            "timings.jsonl",
+            "wavs",
+        ]
+        assert (folder / "DONE").read_text() == f"{name}\n"
+
+
+def test_sizes_are_those_on_disk(spoken):
+    for folder in spoken:
+        values = values_of(folder)
+        files = [path.stat().st_size for path in (folder / "artifact").iterdir()]
+        assert values["artifact_bytes"] == {None: sum(files)}
+        assert values["gzip_bytes"] == {None: (folder / "checkpoint.pt.gz").stat().st_size}
+
+
+def test_weights_are_counted_as_by_hand(spoken):
+    public = public_tensors(spoken[1])
+    floats = [tensor for tensor in public.values() if tensor.is_floating_point()]
+    values = values_of(spoken[1])
+    assert values["state_dict_bytes"] == {None: 4 * sum(tensor.numel() for tensor in floats)}
+    # 4 layers with attention, each of 4 matrices of 32 x 32
+    n_weights, n_zero = 4 * 4 * 32 * 32, math.floor(0.6 * 4 * 4 * 32 * 32)
+    assert values["sparsity"] == {None: n_zero / n_weights}
+    assert "sparsity" not in values_of(spoken[0])
+    dense = values_of(spoken[0])
+    assert values["n_parameters"] == dense["n_parameters"]
+    assert values["n_nonzero"][None] == dense["n_nonzero"][None] - n_zero
+
+
+def public_tensors(folder: Path) -> dict[str, torch.Tensor]:
+    """What ming024's own code would load."""
+    plain = gzip.decompress((folder / "checkpoint.pt.gz").read_bytes())
+    return torch.load(io.BytesIO(plain), weights_only=True)["model"]
+
+
+def test_the_public_checkpoint_has_upstream_names_and_the_zeros_in_place(spoken):
+    # The file is ours; its learning rate is a scalar of numpy.
+    upstream = torch.load(GOLDEN / "fastspeech2_tiny.pth.tar", weights_only=False)["model"]
+    public = public_tensors(spoken[1])
+    assert set(public) == {name.removeprefix("module.") for name in upstream}
+    dense, pruned = (load_model(folder / "artifact").state_dict() for folder in spoken)
+    attention = [name for name in public if ".slf_attn.w_" in name or ".slf_attn.fc" in name]
+    weights = [name for name in attention if name.endswith(".weight")]
+    assert len(weights) == 16
+    smallest = torch.cat([dense[name].abs().flatten() for name in weights]).sort().values
+    threshold = smallest[math.floor(0.6 * len(smallest)) - 1]
+    for name, tensor in public.items():
+        assert torch.equal(tensor, pruned[name])
+        if name in weights:
+            assert torch.equal(tensor == 0, dense[name].abs() <= threshold)
+        else:
+            assert torch.equal(tensor, dense[name])
+
+
+def test_artifact_and_public_checkpoint_speak_alike(spoken):
+    ours = speak(load_model(spoken[1] / "artifact"), SENTENCES)
+    public = speak(load_model(spoken[1] / "checkpoint.pt.gz"), SENTENCES)
+    kept = load_file(spoken[1] / "mels.safetensors")
+    for number, (one, other) in enumerate(zip(ours, public, strict=True)):
+        assert torch.equal(one.mel, other.mel)
+        assert torch.equal(one.mel, kept[f"{number:03d}.mel"])
+
+
+def test_the_dense_run_is_no_distance_from_itself(spoken):
+    values = values_of(spoken[0])
+    assert values["mcd_dtw_db"] == {1: 0.0, 2: 0.0}
+    assert values["mel_mae_db"] == {1: 0.0, 2: 0.0}
+    pruned = values_of(spoken[1])
+    assert pruned["mcd_dtw_db"].keys() == pruned["mel_mae_db"].keys() == {1, 2}
+    assert min(*pruned["mcd_dtw_db"].values(), *pruned["mel_mae_db"].values()) > 0
+
+
+def test_fastspeech2_has_no_noise_floor_and_no_attention_to_follow(spoken):
+    assert not {"mcd_dtw_db_noise", "attention_focus"} & values_of(spoken[0]).keys()
+
+
+def test_wavs_are_as_long_as_recorded(spoken):
+    for number in (1, 2):
+        samples, rate = soundfile.read(spoken[1] / "wavs" / f"{number:03d}.wav")
+        frames = values_of(spoken[1])["seconds"][number] * 22050 / 256
+        assert rate == 22050
+        assert len(samples) == 256 * (round(frames) - 1)  # Griffin-Lim
+
+
+def test_speed_is_kept_apart_from_what_repeats(spoken):
+    (record,) = read_records(spoken[0] / "timings.jsonl")
+    assert (record.metric, record.unit, record.sentence) == ("real_time_factor", "s/s", None)
+    assert record.value > 0
+
+
+def test_a_run_done_again_leaves_the_same_bytes(spoken, tmp_path):
+    dense, _ = runs_of(
+        tmp_path,
+        spoken[0].parent / "voice",
+        "{method: magnitude, include: [attention], sparsity: 0.6}",
+    )
+    again = do(dense, tmp_path)
+    for name in ("records.jsonl", "mels.safetensors", "checkpoint.pt.gz", "wavs/001.wav"):
+        assert (again / name).read_bytes() == (spoken[0] / name).read_bytes()
+
+
+def test_no_durations_are_recorded_failures_and_the_sweep_goes_on(tmp_path):
+    silent = make_voice(tmp_path / "voice", 0)
+    stage = "{method: magnitude, include: [attention], sparsity: 0.5}"
+    runs_of(tmp_path, silent, stage)
+    sweep(recipe.load(tmp_path / "r.yaml"), tmp_path / "runs", Console(quiet=True), jobs=1)
+    folders = [path.parent for path in (tmp_path / "runs" / "r").glob("*/DONE")]
+    assert len(folders) == 2
+    for folder in folders:
+        values = values_of(folder)
+        assert values["failed"] == {1: 1.0, 2: 1.0}
+        assert values["seconds"] == {1: 0.0, 2: 0.0}
+        assert not {"mcd_dtw_db", "mel_mae_db"} & values.keys()
+        assert not list((folder / "wavs").iterdir())
+        assert (folder / "timings.jsonl").read_text() == ""
+    assert not (tmp_path / "runs" / "r" / "size_distance.png").exists()
+
+
+def test_a_candidate_may_speak_where_the_dense_network_does_not(tmp_path):
+    dense = runs_of(tmp_path, make_voice(tmp_path / "silent", 0))[0]
+    silent = do(dense, tmp_path / "one")
+    run = runs_of(tmp_path, make_voice(tmp_path / "voice", 5))[0]
+    values = values_of(do(run, tmp_path / "other", silent))
+    assert values["failed"] == {1: 0.0, 2: 0.0}
+    assert not {"mcd_dtw_db", "mel_mae_db"} & values.keys()
+
+
+def ruined(run: recipe.Run, tensor: str, factor: float) -> recipe.Run:
+    """A run whose only stage multiplies a tensor, which no recipe can ask for."""
+    return recipe.Run.model_construct(
+        model=run.model,
+        stages=(Multiply(tensor=tensor, factor=factor),),
+        evaluate=run.evaluate,
+        name="ruined",
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "tensor"),
+    [
+        ("fastspeech2_tiny.pth.tar", "mel_linear.weight"),
+        ("tacotron2_tiny.pt", "decoder.linear_projection.linear_layer.weight"),
+    ],
+)
+def test_a_mel_that_is_not_finite_is_a_recorded_failure(tmp_path, model, tensor):
+    dense = runs_of(tmp_path, GOLDEN / model)[0]
+    reference = do(dense, tmp_path)
+    folder = do(ruined(dense, tensor, 1e38), tmp_path, reference)
+    speeches = speak(load_model(folder / "artifact"), SENTENCES)
+    assert {speech.failure for speech in speeches} == {"not finite"}
+    values = values_of(folder)
+    assert values["failed"] == {1: 1.0, 2: 1.0}
+    assert "mcd_dtw_db" not in values
+    assert not list((folder / "wavs").iterdir())
+
+
+def test_attention_that_is_not_finite_is_not_measured(tmp_path, monkeypatch):
+    def broken(*arguments):
+        spoken = speak(*arguments)
+        return [replace(s, alignment=torch.full_like(s.alignment, math.nan)) for s in spoken]
+
+    monkeypatch.setattr("tts_compress.pipeline.speak", broken)
+    values = values_of(do(runs_of(tmp_path, GOLDEN / "tacotron2_tiny.pt")[0], tmp_path))
+    assert not [name for name in values if name.startswith("attention")]
+
+
+def test_a_dense_network_that_is_not_finite_is_compared_with_by_none(tmp_path):
+    dense = runs_of(tmp_path, make_voice(tmp_path / "voice", 5))[0]
+    reference = do(ruined(dense, "mel_linear.weight", 1e38), tmp_path)
+    values = values_of(do(dense, tmp_path, reference))
+    assert values["failed"] == {1: 0.0, 2: 0.0}
+    assert not {"mcd_dtw_db", "mel_mae_db"} & values.keys()
+
+
+def test_too_loud_for_a_power_is_not_finite(tmp_path):
+    dense = runs_of(tmp_path, make_voice(tmp_path / "voice", 5))[0]
+    folder = do(ruined(dense, "mel_linear.weight", 1e5), tmp_path)
+    assert values_of(folder)["failed"] == {1: 1.0, 2: 1.0}
+    assert torch.isfinite(load_file(folder / "mels.safetensors")["000.mel"]).all()
+
+
+@pytest.mark.parametrize("frames", [1e6, 1e30])
+def test_durations_without_end_are_cut_off_and_a_failure(tmp_path, frames):
+    model = load_model(make_voice(tmp_path / "voice", frames))
+    speech = speak(model, SENTENCES[:1])[0]
+    assert speech.mel.shape == (80, MAX_FRAMES)
+    assert speech.failure == NEVER_STOPS
+
+
+def test_durations_that_are_no_numbers_are_none(tmp_path):
+    model = load_model(make_voice(tmp_path / "voice", 5))
+    model.get_parameter(f"{LAST}.bias").data.fill_(math.nan)
+    assert speak(model, SENTENCES[:1])[0].mel.shape == (80, 0)
+
+
+@pytest.fixture(scope="module")
+def tacotron2(tmp_path_factory):
+    """The tiny Tacotron2, which never stops, dense and pruned: (dense, pruned)."""
+    folder = tmp_path_factory.mktemp("tacotron2")
+    stage = "{method: magnitude, include: [rnn, cnn], sparsity: 0.5}"
+    dense, pruned = runs_of(folder, GOLDEN / "tacotron2_tiny.pt", stage)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tts_compress.synthesis.MAX_STEPS", 60)
+        first = do(dense, folder)
+        return first, do(pruned, folder, first)
+
+
+def test_speech_that_never_stops_is_counted_and_compared_all_the_same(tacotron2):
+    for folder in tacotron2:
+        values = values_of(folder)
+        assert values["failed"] == {1: 1.0, 2: 1.0}
+        assert values["seconds"] == {n: pytest.approx(60 * 256 / 22050) for n in (1, 2)}
+        assert values["mcd_dtw_db"].keys() == {1, 2}
+        assert sorted(path.name for path in (folder / "wavs").iterdir()) == ["001.wav", "002.wav"]
+
+
+def test_the_noise_floor_is_of_the_dense_tacotron2_alone(tacotron2):
+    dense, pruned = map(values_of, tacotron2)
+    for name in ("mcd_dtw_db_noise", "mel_mae_db_noise"):
+        assert min(dense[name][1], dense[name][2]) > 0
+        assert name not in pruned
+
+
+def test_the_attention_of_each_sentence_is_measured(tacotron2):
+    values = values_of(tacotron2[1])
+    for name in ("attention_jumps_back", "attention_skips", "attention_reach", "attention_focus"):
+        assert values[name].keys() == {1, 2}
+
+
+def test_a_given_vocoder_makes_the_sound(tmp_path):
+    more = (
+        f"vocoder: {{path: {GOLDEN / 'hifigan_tiny.pth.tar'}, "
+        f"config: [{GOLDEN / 'hifigan_tiny_config.json'}]}}"
+    )
+    run = runs_of(tmp_path, make_voice(tmp_path / "voice", 5), more=more)[0]
+    folder = do(run, tmp_path)
+    mel = load_file(folder / "mels.safetensors")["000.mel"]
+    generator = load_model(GOLDEN / "hifigan_tiny.pth.tar", GOLDEN / "hifigan_tiny_config.json")
+    with torch.inference_mode():
+        expected = generator(mel[None])[0, 0]
+    samples, _ = soundfile.read(folder / "wavs" / "001.wav", dtype="float32")
+    assert len(samples) == 256 * mel.shape[1]
+    torch.testing.assert_close(torch.from_numpy(samples), expected, rtol=0, atol=2 / 32768)
+
+
+def test_an_acoustic_network_is_no_vocoder(tmp_path):
+    more = f"vocoder: {GOLDEN / 'tacotron2_tiny.pt'}"
+    run = runs_of(tmp_path, make_voice(tmp_path / "voice", 5), more=more)[0]
+    with pytest.raises(CheckpointError, match=r"wanted, 'hifigan', got 'tacotron2'"):
+        do(run, tmp_path)
+
+
+def test_the_manifest_says_where_the_artifact_is_from(spoken):
+    manifest = json.loads((spoken[1] / "artifact" / "manifest.json").read_text())
+    assert manifest["run"]["stages"][0]["sparsity"] == 0.6
+    assert sum(change["stats"]["n_zero"] for change in manifest["changes"]) == 9830

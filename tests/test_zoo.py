@@ -1,0 +1,147 @@
+"""Every method, architecture, recipe, encoding and metric runs, also those of tomorrow.
+
+Nothing here is named: what is added to a dict is tried by its own settings and parameters.
+"""
+
+import inspect
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from tts_compress import artifact, load_model, recipe
+from tts_compress.architectures import ARCHITECTURES
+from tts_compress.encodings import ENCODINGS
+from tts_compress.methods import METHODS
+from tts_compress.methods.base import Context
+from tts_compress.metrics import METRICS
+from tts_compress.metrics.intelligibility import WordErrors
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = Path(__file__).parent / "golden"
+RECIPES = sorted((ROOT / "recipes").glob("*/*.yaml"))
+
+
+def tiny(architecture):
+    """The tiny checkpoint of an architecture."""
+    found = [path for path in GOLDEN.glob(f"{architecture}_tiny.*") if ".pt" in path.name]
+    assert found, f"put {architecture}_tiny.pt, small and public, into tests/golden"
+    configs = sorted(GOLDEN.glob(f"{architecture}_tiny*config.json"))
+    return load_model(found[0], configs)
+
+
+def settings_of(method):
+    """Defaults, and for what has none: an example, a choice, or a number in the middle."""
+    chosen = {}
+    schema = method.model_json_schema()
+    for name in schema.get("required", ()):
+        field = schema["properties"][name]
+        choices = [*field.get("examples", ()), *field.get("enum", ())]
+        low = field.get("minimum", field.get("exclusiveMinimum"))
+        high = field.get("maximum", field.get("exclusiveMaximum"))
+        assert choices or None not in (low, high), f"give {method.__name__}.{name} an example"
+        middle = low + (high - low) / 2 if not choices else choices[0]
+        chosen[name] = int(middle) if field["type"] == "integer" else middle
+    return chosen
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def method(request):
+    return METHODS[request.param](**settings_of(METHODS[request.param]))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_method_shrinks_every_architecture(method, architecture, tmp_path):
+    model = tiny(architecture)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    changes = method(model, Context())
+    assert [change.layer for change in changes] == method.selected(model)
+    after = model.state_dict()
+    changed = {n for n, t in after.items() if n not in before or not torch.equal(t, before[n])}
+    assert changed
+    assert changed <= {change.layer for change in changes}
+    assert method.label
+    artifact.save(tmp_path / "a", model, changes)
+    found = artifact.load_model(tmp_path / "a")
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, found.state_dict()[name])
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_method_applied_twice_keeps_its_zeros(method, architecture):
+    model = tiny(architecture)
+    method(model, Context())
+    before = {name: tensor == 0 for name, tensor in model.state_dict().items()}
+    method(model, Context())
+    for name, zero in before.items():
+        assert not model.state_dict()[name][zero].any()
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_group_of_every_architecture_selects_something(method, architecture):
+    model = tiny(architecture)
+    for group in model.groups:
+        if "include" in type(method).model_fields:
+            assert method.model_copy(update={"include": (group,)}).selected(model)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_every_recipe_selects_tensors_of_its_voice(path):
+    dense, *others = recipe.load(path).runs
+    model = load_model(dense.model.path, dense.model.config)
+    assert path.parent.name == model.architecture
+    assert dense.stages == ()
+    assert all(stage.selected(model) for run in others for stage in run.stages)
+
+
+def test_there_are_recipes():
+    assert {path.parent.name for path in RECIPES} >= {"tacotron2", "fastspeech2"}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_encoding_gives_every_tensor_back(encoding, architecture):
+    for tensor in tiny(architecture).state_dict().values():
+        kept = tensor.contiguous()
+        found = encoding.decode(encoding.encode(kept), list(kept.shape))
+        assert found.dtype == kept.dtype
+        assert torch.equal(found, kept)
+
+
+@pytest.fixture(scope="module")
+def real():
+    """What a measure may ask for, by the names of its parameters."""
+    with np.load(GOLDEN / "LJ001-0002_mel.npz") as file:
+        mel = next(array for array in file.values() if 80 in array.shape)
+    mel = mel.reshape(80, -1)
+    model = tiny("fastspeech2")
+    return SimpleNamespace(
+        candidate=mel[:, :30] + 0.1,
+        reference=mel[:, :30],
+        alignment=np.eye(12)[np.arange(24) // 2],
+        n_frames=24,
+        n_ids=12,
+        errors=[WordErrors(1, 0, 0, 4)],
+        model=model,
+        names=["mel_linear.weight"],
+        speak=lambda: model(torch.tensor([[90, 91]]), torch.tensor([2])),
+        seconds_of_audio=1.0,
+    )
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_measures_something_real(real, name):
+    metric = METRICS[name]
+    parameters = inspect.signature(metric.measure).parameters.values()
+    needed = [p.name for p in parameters if p.default is p.empty]
+    unknown = [parameter for parameter in needed if not hasattr(real, parameter)]
+    assert not unknown, f"give the fixture `real` a {unknown}"
+    value = metric.measure(**{parameter: getattr(real, parameter) for parameter in needed})
+    assert math.isfinite(value)
+    assert metric.unit
+    if {"candidate", "reference"} <= set(needed):
+        assert value > 0
+        assert metric.measure(real.reference, real.reference) == 0
