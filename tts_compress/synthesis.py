@@ -45,7 +45,7 @@ class Speech:
     def failure(self) -> str | None:
         """Names what a compressed network does wrong; None if this is speech.
 
-        "Almost no frames" is less than one (12 ms) for each symbol.
+        "Almost no frames" is less than two (23 ms) for each symbol.
         """
         if not is_finite(self.mel):
             return NOT_FINITE
