@@ -35,9 +35,9 @@ check: $(INSTALLED)  ## format check, lint and strict types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(INSTALLED)  ## side-by-side benchmarks, printed as ratios
+bench: $(INSTALLED)  ## the sweep against a plain script, and memory at full size (README names the others)
 	$(BIN)/python benchmarks/sweep.py
-	$(BIN)/python benchmarks/griffin_lim.py
+	$(BIN)/python benchmarks/memory.py
 
 voices: $(INSTALLED)  ## make the corpus and train both embedded voices again (hours; needs flite and wordnet-base)
 	$(BIN)/tts-compress corpus corpora/slt
