@@ -221,6 +221,13 @@ def test_inspect_counts_and_fits_a_terminal(call, tmp_path):
     assert lines[-1].endswith(f"{4 * floats:,} bytes in float32")
 
 
+@pytest.fixture
+def hasty(monkeypatch):
+    """Lets the tiny network, which has about one frame a symbol, pass for speaking."""
+    monkeypatch.setattr("tts_compress.synthesis.SHORTEST_PHONE", 1)
+
+
+@pytest.mark.usefixtures("hasty")
 def test_synth_writes_wavs_and_says_what_failed(folder, call, monkeypatch):
     monkeypatch.setenv("COLUMNS", "30")
     text = ["Hello [red] there.", "How are you?"]
@@ -233,6 +240,7 @@ def test_synth_writes_wavs_and_says_what_failed(folder, call, monkeypatch):
     assert (len(samples), rate) == (8 * 256, 22050)
 
 
+@pytest.mark.usefixtures("hasty")
 def test_synth_speaks_with_a_vocoder(folder, call):
     vocoder = ["--vocoder", GOLDEN / "hifigan_tiny.pth.tar"]
     config = ["--vocoder-config", GOLDEN / "hifigan_tiny_config.json"]
@@ -241,6 +249,7 @@ def test_synth_speaks_with_a_vocoder(folder, call):
     assert soundfile.info(folder / "001.wav").frames == 9 * 256
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_warning_of_ours_is_one_line(folder, call):
     code, _, err = call("synth", FASTSPEECH2, "How are you \N{GRINNING FACE}?", "-o", "spoken")
     assert code == 0
@@ -313,7 +322,7 @@ def test_run_and_table_show_the_same_results(folder, call):
     code, out, _ = call("table", "runs/good")
     assert code == 0
     assert out[out.index("run ") :] == shown
-    assert out.endswith("runs/good/results.csv runs/good/size_distance.png\n")
+    assert out.endswith("runs/good/results.csv\n")  # nothing to plot: no sentence is speech
 
 
 @pytest.mark.parametrize("everyone", [False, True], ids=["process", "terminal"])

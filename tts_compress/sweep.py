@@ -15,11 +15,11 @@ import threading
 import traceback
 import warnings
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from multiprocessing import active_children, get_context, parent_process
-from multiprocessing.connection import wait
+from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ from tts_compress.recipe import Recipe, Run
 if TYPE_CHECKING:
     from tts_compress.methods.base import Context
 
+LOOK_EVERY = 0.2  # seconds between looks for an interrupt
 ERROR = "error.txt"  # what a failed run leaves
 
 
@@ -130,17 +131,22 @@ def _do(
     dense = [run for run in missing if not run.stages]
     rest = [run for run in missing if run.stages]
     not_ours = active_children()
-    with ProcessPoolExecutor(
-        min(jobs, max(1, len(rest))), mp_context=get_context("spawn"), initializer=_start_worker
-    ) as pool:
+    size = min(jobs, max(1, len(rest)))
+    pool = ProcessPoolExecutor(size, get_context("spawn"), initializer=_start_worker)
+    with _interrupts_noted() as interrupts, pool:
         try:
             for batch in (dense, rest):
                 with _interrupts_held():  # a worker that starts would show where it was hit
                     futures = {pool.submit(run_one, run, folder, device): run for run in batch}
-                for future in as_completed(futures):
-                    if isinstance(future.exception(), OSError | BrokenProcessPool):
-                        future.result()
-                    yield futures[future], future
+                waiting = set(futures)
+                while waiting:
+                    ended, waiting = wait(waiting, LOOK_EVERY, FIRST_COMPLETED)
+                    if interrupts:
+                        raise KeyboardInterrupt
+                    for future in ended:
+                        if isinstance(future.exception(), OSError | BrokenProcessPool):
+                            future.result()
+                        yield futures[future], future
                 if any(future.exception() for future in futures):
                     return
         except BrokenProcessPool:
@@ -157,6 +163,20 @@ def _do(
 
 
 @contextmanager
+def _interrupts_noted() -> Iterator[list[int]]:
+    """Gives a list that SIGINT adds to, so that it cannot hit the pool half way through a step."""
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield noted  # only the main thread is interrupted
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Keeps SIGINT waiting in this thread, and in the processes that it starts."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -167,11 +187,11 @@ def _interrupts_held() -> Iterator[None]:
 
 
 def _start_worker() -> None:
-    """Makes a process count on one thread, so that jobs change no result, and end quietly."""
+    """Makes a process count on one thread, so that jobs change no result, and end by its parent."""
     import torch
 
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -179,7 +199,7 @@ def _start_worker() -> None:
 def _end_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
-        wait([parent.sentinel])
+        wait_for([parent.sentinel])
         os._exit(1)
 
 
