@@ -27,6 +27,11 @@ def test_tacotron2_characters():
     assert written(tacotron2_ids("Turn {HH AW1 S} left")) == "turn @HH@AW1@S left"
 
 
+def test_tacotron2_phones_end_as_a_sentence_does():
+    assert written(tacotron2_ids("No", mode="phones")) == "@N@OW1."
+    assert written(tacotron2_ids("No?", mode="phones")) == "@N@OW1?"
+
+
 def test_tacotron2_phones():
     assert written(tacotron2_ids("Hello, world.", mode="phones")) == ("@HH@AH0@L@OW1, @W@ER1@L@D.")
 

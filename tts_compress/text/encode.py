@@ -18,7 +18,9 @@ def tacotron2_ids(text: str, mode: Literal["characters", "phones"] = "characters
     Args:
         text: Any English; phones can be given in braces, such as ``{HH AH0 L OW1}``.
         mode: ``characters`` feeds cleaned letters as NVIDIA's checkpoint was trained, where the
-            double quotation mark is no symbol; ``phones`` feeds each word's phones.
+            double quotation mark is no symbol; ``phones`` feeds each word's phones, and a full
+            stop where the text has no mark at its end, since a network that learned from whole
+            sentences ends where they do.
 
     Raises:
         TextError: There is nothing to speak, a brace is left open, or the mode or a phone is
@@ -30,7 +32,9 @@ def tacotron2_ids(text: str, mode: Literal["characters", "phones"] = "characters
     [106, 86, 2]
     """
     if mode == "phones":
-        return tacotron2_text_to_ids(tokens_to_tacotron2(phonemize(text)))
+        tokens = phonemize(text)
+        closing = (Token(".", ()),) if tokens[-1].phones else ()
+        return tacotron2_text_to_ids(tokens_to_tacotron2((*tokens, *closing)))
     if mode != "characters":
         known = nearest(mode, ("characters", "phones"))
         raise TextError(f"text: unknown mode, got {mode!r}. {known}")
