@@ -213,7 +213,11 @@ SWEEP = "sweep:\n  stages.0.sparsity: [0.1, 0.2]\n"
             "s.txt\n  vocodr: x",
             r"r\.yaml:7: evaluate: unknown key 'vocodr'\. Did you mean",
         ),
-        ("s.txt", "s.txt\n  vocoder: x", r"r\.yaml:7: evaluate\.vocoder: no such file"),
+        (
+            "s.txt",
+            "s.txt\n  vocoder: no-such-generator",
+            r"r\.yaml:7: evaluate\.vocoder: no such file",
+        ),
         (
             "model: voice",
             "name: a/b\nmodel: voice",
