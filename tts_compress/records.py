@@ -41,15 +41,6 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
     partial.replace(path)
 
 
-def append_records(path: Path, records: Iterable[Record]) -> None:
-    """Adds records to a file, in place of a last line that was cut off."""
-    with path.open("a+b") as file:
-        file.seek(0)
-        whole = file.read().rfind(b"\n") + 1
-        file.truncate(whole)
-        file.write("".join(_lines(records)).encode())
-
-
 def read_records(path: Path) -> list[Record]:
     """Gives the records of a file; warns if its last line was cut off.
 
