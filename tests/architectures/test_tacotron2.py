@@ -129,7 +129,7 @@ def test_dropout_draws_do_not_depend_on_how_many_are_drawn(steps, longer, seed):
     small = Tacotron2Settings(
         embedding_dim=4,
         encoder_channels=(4,),
-        encoder_lstm_units=2,
+        encoder_lstm_units=(2, 2),
         prenet_units=(5, 3),
         attention_rnn_units=4,
         decoder_rnn_units=4,

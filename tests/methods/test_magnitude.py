@@ -12,7 +12,7 @@ from tts_compress.architectures.transformer import BlockSettings
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods import METHODS, Magnitude
 from tts_compress.methods import ranking as rankings
-from tts_compress.methods.base import Context
+from tts_compress.methods.base import Context, Memory
 
 
 class Two(nn.Module):
@@ -78,12 +78,12 @@ def test_a_sweep_sorts_once(monkeypatch):
     assert made[1:] == [["a.weight"], ["b.weight"]]
 
 
-def test_context_forgets_the_least_used():
-    context = Context(capacity=2)
+def test_memory_forgets_the_least_used():
+    memory = Memory(capacity=2)
     for key in ("a", "b", "a", "c"):
-        context.remember(key, lambda key=key: key)
-    assert context.remember("a", lambda: "again") == "a"
-    assert context.remember("b", lambda: "again") == "again"
+        memory.remember(key, lambda key=key: key)
+    assert memory.remember("a", lambda: "again") == "a"
+    assert memory.remember("b", lambda: "again") == "again"
 
 
 SMALL = {
@@ -91,7 +91,7 @@ SMALL = {
         Tacotron2Settings(
             embedding_dim=6,
             encoder_channels=(6,),
-            encoder_lstm_units=4,
+            encoder_lstm_units=(4, 4),
             prenet_units=(5, 5),
             attention_rnn_units=7,
             decoder_rnn_units=7,

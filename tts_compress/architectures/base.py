@@ -1,9 +1,12 @@
 """What every architecture says about itself."""
 
-from typing import ClassVar
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 from torch import nn
 
+from tts_compress.architectures.couplings import Coupling
 from tts_compress.architectures.settings import ArchitectureSettings
 
 
@@ -25,3 +28,29 @@ class Architecture(nn.Module):
     sign: ClassVar[str]
     groups: ClassVar[dict[str, tuple[str, ...]]]
     settings: ArchitectureSettings
+
+    @abstractmethod
+    def couplings(self) -> tuple[Coupling, ...]:
+        """Gives which axes of which tensors belong together; every axis but time is in one."""
+
+    def resized_settings(self, kept: Mapping[str, Sequence[int]]) -> ArchitectureSettings:
+        """Gives the settings of a network with fewer units.
+
+        Args:
+            kept: For each coupling by name, the units that stay; all where it is left out.
+        """
+        values = self.settings.to_dict()
+        for coupling in self.couplings():
+            if coupling.name in kept:
+                *path, last = coupling.setting
+                holder: Any = values
+                for key in path:
+                    holder = holder[key]
+                holder[last] = len(kept[coupling.name])
+        return self.Settings.from_dict(values, self.architecture)
+
+    def become(self, other: Self) -> None:
+        """Takes over the settings and all modules of another network, in place."""
+        self.settings = other.settings
+        for name, module in other.named_children():
+            setattr(self, name, module)

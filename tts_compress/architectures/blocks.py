@@ -50,6 +50,30 @@ class Conv(nn.Module):
         return out
 
 
+class FeatureNorm(nn.LayerNorm):
+    """A layer norm over the features that are in use.
+
+    A feature whose scale and shift are both exactly zero is out of use: it counts neither in mean
+    nor in variance. So a network whose features are zeroed gives what it gives without them.
+
+    >>> norm = FeatureNorm(3)
+    >>> norm.weight.data[2] = 0
+    >>> norm(torch.tensor([1.0, 3.0, 100.0])).round(decimals=3).tolist()
+    [-1.0, 1.0, 0.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps ``(..., features)`` to the same shape."""
+        used = (self.weight != 0) | (self.bias != 0)
+        if bool(used.all()):
+            return super().forward(x)
+        share = used.to(x.dtype) / used.sum().clamp(min=1)
+        centred = x - (x * share).sum(-1, keepdim=True)
+        variance = (centred.square() * share).sum(-1, keepdim=True)
+        out: Tensor = centred * torch.rsqrt(variance + self.eps) * self.weight + self.bias
+        return out
+
+
 class ConvStack(nn.Module):
     """Convolutions with batch normalisation, an activation and dropout.
 

@@ -7,7 +7,7 @@ Source: Ren et al. 2021, "FastSpeech 2: fast and high-quality end-to-end text to
 ming024/FastSpeech2, model/ and transformer/.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
@@ -15,9 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from tts_compress.architectures.base import Architecture
-from tts_compress.architectures.blocks import Conv, Postnet, length_mask
+from tts_compress.architectures.blocks import Conv, FeatureNorm, Postnet, length_mask
+from tts_compress.architectures.couplings import Coupling
+from tts_compress.architectures.fastspeech2_couplings import couplings
 from tts_compress.architectures.settings import ArchitectureSettings, layer_widths
-from tts_compress.architectures.transformer import BlockSettings, Stack
+from tts_compress.architectures.transformer import BlockSettings, PositionSettings, Stack
 from tts_compress.errors import CheckpointError
 
 Level = Literal["phoneme", "frame"]
@@ -26,7 +28,8 @@ Level = Literal["phoneme", "frame"]
 class FastSpeech2Settings(ArchitectureSettings):
     """Every width of a FastSpeech2; the defaults are ming024's LJSpeech model.
 
-    That one has 35,159,361 parameters.
+    That one has 35,159,361 parameters. `positions` says which columns of the position encoding a
+    residual stream has that lost some of its features; all of them where it is None.
     """
 
     n_symbols: int = 361
@@ -47,6 +50,7 @@ class FastSpeech2Settings(ArchitectureSettings):
     postnet_channels: tuple[int, ...] = (512, 512, 512, 512)
     postnet_kernel: int = 5
     n_positions: int = 1001
+    positions: PositionSettings | None = None
     dropout: float = 0.2
     variance_dropout: float = 0.5
 
@@ -143,7 +147,7 @@ class Encoder(Stack):
 
     def __init__(self, settings: FastSpeech2Settings) -> None:
         s = settings
-        super().__init__(s.hidden, s.encoder, s.kernels, s.dropout, s.n_positions)
+        super().__init__(s.hidden, s.encoder, s.kernels, s.dropout, s.n_positions, s.positions)
         self.src_word_emb = nn.Embedding(settings.n_symbols, settings.hidden, padding_idx=0)
         nn.init.normal_(self.src_word_emb.weight, std=settings.hidden**-0.5)
 
@@ -154,9 +158,9 @@ class VarianceLayers(nn.Module):
     def __init__(self, n_in: int, filters: tuple[int, int], kernel: int, dropout: float) -> None:
         super().__init__()
         self.conv1d_1 = Conv(n_in, filters[0], kernel)
-        self.layer_norm_1 = nn.LayerNorm(filters[0])
+        self.layer_norm_1 = FeatureNorm(filters[0])
         self.conv1d_2 = Conv(filters[0], filters[1], kernel)
-        self.layer_norm_2 = nn.LayerNorm(filters[1])
+        self.layer_norm_2 = FeatureNorm(filters[1])
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
@@ -294,11 +298,27 @@ class FastSpeech2(Architecture):
             settings.kernels,
             settings.dropout,
             settings.n_positions,
+            settings.positions,
         )
         self.mel_linear = nn.Linear(settings.hidden, settings.n_mels)
         self.postnet = Postnet(settings.n_mels, settings.postnet_channels, settings.postnet_kernel)
         if settings.n_speakers:
             self.speaker_emb = nn.Embedding(settings.n_speakers, settings.hidden)
+
+    def couplings(self) -> tuple[Coupling, ...]:
+        """Gives which axes of which tensors belong together."""
+        return couplings(self.settings)
+
+    def resized_settings(self, kept: Mapping[str, Sequence[int]]) -> ArchitectureSettings:
+        """Gives the settings of a network with fewer units, and its columns of the positions."""
+        resized = super().resized_settings(kept)
+        if "hidden" not in kept:
+            return resized
+        s = self.settings
+        before = s.positions or PositionSettings(dim=s.hidden, columns=tuple(range(s.hidden)))
+        columns = tuple(before.columns[unit] for unit in kept["hidden"])
+        positions = PositionSettings(dim=before.dim, columns=columns)
+        return resized.model_copy(update={"positions": positions})
 
     def forward(
         self,

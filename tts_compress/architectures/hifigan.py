@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tts_compress.architectures.base import Architecture
+from tts_compress.architectures.couplings import Coupling
+from tts_compress.architectures.hifigan_couplings import couplings
 from tts_compress.architectures.settings import ArchitectureSettings, Settings, layer_widths
 from tts_compress.errors import CheckpointError
 
@@ -261,6 +263,10 @@ class HifiGan(Architecture):
             for width, block in zip(widths, settings.resblocks, strict=True)
         )
         self.conv_post = _conv(channels[-1], 1, 7)
+
+    def couplings(self) -> tuple[Coupling, ...]:
+        """Gives which axes of which tensors belong together."""
+        return couplings(self.settings)
 
     def forward(self, mel: Tensor) -> Tensor:
         """Maps log-mels ``(batch, n_mels, frames)`` to sound ``(batch, 1, samples)`` in [-1, 1]."""

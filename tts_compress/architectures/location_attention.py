@@ -25,7 +25,7 @@ class LocationLayer(nn.Module):
 
 
 class Attention(nn.Module):
-    """Scores of every symbol, from the query, the memory and where attention was."""
+    """What the decoder reads of the memory, by its query and by where attention was."""
 
     def __init__(
         self, query_dim: int, memory_dim: int, dim: int, location_filters: int, location_kernel: int
@@ -36,14 +36,19 @@ class Attention(nn.Module):
         self.v = Linear(dim, 1, bias=False)
         self.location_layer = LocationLayer(location_filters, location_kernel, dim)
 
-    def energies(self, query: Tensor, keys: Tensor, location: Tensor) -> Tensor:
-        """Gives unnormalised attention weights ``(batch, ids)``.
+    def forward(
+        self, query: Tensor, memory: Tensor, keys: Tensor, location: Tensor, padding: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Gives the context ``(batch, memory_dim)`` and the attention weights ``(batch, ids)``.
 
         Args:
             query: State of the attention LSTM, ``(batch, query_dim)``.
+            memory: The encoder's output, ``(batch, ids, memory_dim)``.
             keys: The memory through `memory_layer`, ``(batch, ids, dim)``.
             location: Last and summed attention weights, ``(batch, 2, ids)``.
+            padding: True at ids that are padding, ``(batch, ids)``.
         """
         hidden = self.query_layer(query)[:, None] + self.location_layer(location) + keys
-        energies: Tensor = self.v(torch.tanh(hidden)).squeeze(-1)
-        return energies
+        energies = self.v(torch.tanh(hidden)).squeeze(-1)
+        weights = torch.softmax(energies.masked_fill(padding, -torch.inf), 1)
+        return torch.bmm(weights[:, None], memory)[:, 0], weights

@@ -17,9 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tts_compress.architectures.base import Architecture
+from tts_compress.architectures.bidirectional_lstm import BidirectionalLSTM
 from tts_compress.architectures.blocks import ConvStack, Linear, Postnet, length_mask
+from tts_compress.architectures.couplings import Coupling
 from tts_compress.architectures.location_attention import Attention
 from tts_compress.architectures.settings import ArchitectureSettings, layer_widths
+from tts_compress.architectures.tacotron2_couplings import couplings
 
 GATE_OF_PADDING = 1000.0
 
@@ -37,7 +40,7 @@ class Tacotron2Settings(ArchitectureSettings):
     embedding_dim: int = 512
     encoder_channels: tuple[int, ...] = (512, 512, 512)
     encoder_kernel: int = 5
-    encoder_lstm_units: int = 256
+    encoder_lstm_units: tuple[int, int] = (256, 256)
     prenet_units: tuple[int, ...] = (256, 256)
     attention_rnn_units: int = 1024
     decoder_rnn_units: int = 1024
@@ -48,9 +51,14 @@ class Tacotron2Settings(ArchitectureSettings):
     postnet_kernel: int = 5
 
     @property
+    def prenet_dim(self) -> int:
+        """Width of what the decoder hears of the last frame."""
+        return self.prenet_units[-1] if self.prenet_units else self.n_mels
+
+    @property
     def memory_dim(self) -> int:
         """Width of the encoder's output, both directions together."""
-        return 2 * self.encoder_lstm_units
+        return sum(self.encoder_lstm_units)
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> Self:
@@ -67,7 +75,10 @@ class Tacotron2Settings(ArchitectureSettings):
             embedding_dim=tensors["embedding.weight"].shape[1],
             encoder_channels=layer_widths(tensors, "encoder.convolutions.{}.0.conv.weight"),
             encoder_kernel=tensors["encoder.convolutions.0.0.conv.weight"].shape[2],
-            encoder_lstm_units=tensors["encoder.lstm.weight_hh_l0"].shape[1],
+            encoder_lstm_units=(
+                tensors["encoder.lstm.weight_hh_l0"].shape[1],
+                tensors["encoder.lstm.weight_hh_l0_reverse"].shape[1],
+            ),
             prenet_units=layer_widths(tensors, "decoder.prenet.layers.{}.linear_layer.weight"),
             attention_rnn_units=tensors["decoder.attention_rnn.weight_hh"].shape[1],
             decoder_rnn_units=tensors["decoder.decoder_rnn.weight_hh"].shape[1],
@@ -132,9 +143,7 @@ class Encoder(ConvStack):
             activation="relu",
             last="relu",
         )
-        self.lstm = nn.LSTM(
-            channels[-1], settings.encoder_lstm_units, batch_first=True, bidirectional=True
-        )
+        self.lstm = BidirectionalLSTM(channels[-1], settings.encoder_lstm_units)
 
     def forward(self, x: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
         """Maps ``(batch, ids, embedding_dim)`` to the memory ``(batch, ids, memory_dim)``.
@@ -145,12 +154,7 @@ class Encoder(ConvStack):
             mask: 0 where the convolutions must not look, ``(batch, ids)``, in the type of x.
         """
         x = self.convolve(x.transpose(1, 2), mask[:, None]).transpose(1, 2)
-        packed = nn.utils.rnn.pack_padded_sequence(
-            x, lengths.cpu(), batch_first=True, enforce_sorted=False
-        )
-        memory, _ = nn.utils.rnn.pad_packed_sequence(
-            self.lstm(packed)[0], batch_first=True, total_length=x.shape[1]
-        )
+        memory: Tensor = self.lstm(x, lengths)
         return memory
 
 
@@ -185,11 +189,10 @@ class Decoder(nn.Module):
     def __init__(self, settings: Tacotron2Settings) -> None:
         super().__init__()
         self.settings = settings
-        prenet_dim = settings.prenet_units[-1] if settings.prenet_units else settings.n_mels
         out_dim = settings.decoder_rnn_units + settings.memory_dim
         self.prenet = Prenet(settings.n_mels, settings.prenet_units)
         self.attention_rnn = nn.LSTMCell(
-            prenet_dim + settings.memory_dim, settings.attention_rnn_units
+            settings.prenet_dim + settings.memory_dim, settings.attention_rnn_units
         )
         self.attention_layer = Attention(
             settings.attention_rnn_units,
@@ -235,9 +238,7 @@ class Decoder(nn.Module):
         heard = torch.cat((frame, state.context), 1)
         state.attention_rnn = self.attention_rnn(heard, state.attention_rnn)
         query = state.attention_rnn[0]
-        energies = self.attention_layer.energies(query, keys, state.location)
-        weights = torch.softmax(energies.masked_fill(padding, -torch.inf), 1)
-        state.context = torch.bmm(weights[:, None], memory)[:, 0]
+        state.context, weights = self.attention_layer(query, memory, keys, state.location, padding)
         state.location = torch.stack((weights, state.location[:, 1] + weights), 1)
         state.decoder_rnn = self.decoder_rnn(
             torch.cat((query, state.context), 1), state.decoder_rnn
@@ -280,6 +281,10 @@ class Tacotron2(Architecture):
         self.encoder = Encoder(settings)
         self.decoder = Decoder(settings)
         self.postnet = Postnet(settings.n_mels, settings.postnet_channels, settings.postnet_kernel)
+
+    def couplings(self) -> tuple[Coupling, ...]:
+        """Gives which axes of which tensors belong together."""
+        return couplings(self.settings)
 
     def forward(
         self,

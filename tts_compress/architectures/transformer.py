@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tts_compress.architectures.blocks import FeatureNorm
 from tts_compress.architectures.settings import Settings
 
 
@@ -16,6 +17,13 @@ class BlockSettings(Settings):
     heads: int = 2
     head_dim: int = 128
     filter: int = 1024
+
+
+class PositionSettings(Settings):
+    """Columns of a position encoding of `dim` columns, in the order of the features."""
+
+    dim: int
+    columns: tuple[int, ...]
 
 
 def sinusoids(positions: int, dim: int) -> Tensor:
@@ -40,7 +48,7 @@ class SelfAttention(nn.Module):
         self.w_qs = nn.Linear(hidden, inner)
         self.w_ks = nn.Linear(hidden, inner)
         self.w_vs = nn.Linear(hidden, inner)
-        self.layer_norm = nn.LayerNorm(hidden)
+        self.layer_norm = FeatureNorm(hidden)
         self.fc = nn.Linear(inner, hidden)
         self.dropout = nn.Dropout(dropout)
 
@@ -57,9 +65,8 @@ class SelfAttention(nn.Module):
             attn_mask=mask[:, None, None],
         )
         out = self.dropout(self.fc(heard.transpose(1, 2).flatten(2)))
-        return functional.layer_norm(
-            out + x, (x.shape[2],), self.layer_norm.weight, self.layer_norm.bias
-        )
+        normalised: Tensor = self.layer_norm(out + x)
+        return normalised
 
 
 class FeedForward(nn.Module):
@@ -69,7 +76,7 @@ class FeedForward(nn.Module):
         super().__init__()
         self.w_1 = nn.Conv1d(hidden, filter_, kernels[0], padding=(kernels[0] - 1) // 2)
         self.w_2 = nn.Conv1d(filter_, hidden, kernels[1], padding=(kernels[1] - 1) // 2)
-        self.layer_norm = nn.LayerNorm(hidden)
+        self.layer_norm = FeatureNorm(hidden)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
@@ -107,18 +114,23 @@ class Stack(nn.Module):
         kernels: tuple[int, int],
         dropout: float,
         n_positions: int,
+        positions: PositionSettings | None = None,
     ) -> None:
         super().__init__()
-        table = sinusoids(n_positions, hidden)[None]
-        self.position_enc = nn.Parameter(table, requires_grad=False)
+        self.positions = positions or PositionSettings(dim=hidden, columns=tuple(range(hidden)))
+        self.position_enc = nn.Parameter(self._table(n_positions), requires_grad=False)
         self.layer_stack = nn.ModuleList(Block(hidden, b, kernels, dropout) for b in blocks)
+
+    def _table(self, length: int) -> Tensor:
+        """Gives the position encoding of this network's features, ``(1, length, hidden)``."""
+        return sinusoids(length, self.positions.dim)[None, :, list(self.positions.columns)]
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Maps ``(batch, length, hidden)`` to the same shape, zero where mask is False."""
-        length, hidden = x.shape[1:]
+        length = x.shape[1]
         table: Tensor = self.position_enc
         if length > table.shape[1]:
-            table = sinusoids(length, hidden)[None].to(table)
+            table = self._table(length).to(table)
         x = x + table[:, :length]
         for layer in self.layer_stack:
             x = layer(x, mask)

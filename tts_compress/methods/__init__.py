@@ -7,8 +7,16 @@ from pydantic_core import core_schema
 
 from tts_compress.methods.base import Method
 from tts_compress.methods.magnitude import Magnitude
+from tts_compress.methods.resize import Resize
+from tts_compress.methods.structured import Channels, Heads, Units
 
-METHODS: dict[str, type[Method]] = {"magnitude": Magnitude}
+METHODS: dict[str, type[Method]] = {
+    "magnitude": Magnitude,
+    "heads": Heads,
+    "channels": Channels,
+    "units": Units,
+    "resize": Resize,
+}
 
 
 class _ByMethod:

@@ -1,14 +1,19 @@
-"""What all methods have in common: settings that are called, reports, and what runs share."""
+"""What all methods have in common: settings that are called, reports, and what a run gives them."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from tts_compress.errors import RecipeError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor
+
+    from tts_compress.architectures.base import Architecture
+    from tts_compress.architectures.following import Spoken
 
 T = TypeVar("T")
 
@@ -29,14 +34,14 @@ class Change:
 
 
 @dataclass
-class Context:
-    """What the stages of all runs of a sweep share.
+class Memory:
+    """Results that the stages of all runs of a process share.
 
     Attributes:
         capacity: How many results are kept, the latest used; a ranking of 28 M weights has 113 MB.
 
-    >>> context = Context()
-    >>> context.remember("square of 3", lambda: 9), context.remember("square of 3", lambda: 0)
+    >>> memory = Memory()
+    >>> memory.remember("square of 3", lambda: 9), memory.remember("square of 3", lambda: 0)
     (9, 9)
     """
 
@@ -52,18 +57,70 @@ class Context:
         return value
 
 
+Finetuner = Callable[["Architecture", "Method"], Mapping[str, float]]
+
+
+@dataclass
+class Context:
+    """What the stages of one run have beside the network.
+
+    Attributes:
+        memory: What they share with the stages of other runs.
+        load_dense: Loads the network as it was before the first stage.
+        say: Gives what that network says of the calibration sentences.
+        finetuner: Trains a network as a `finetune` stage asks, and gives what that took.
+        removed: For each coupling, True at the units that stages took out and still have their
+            place in the network, ``(units,)``.
+        measures: What stages measured of themselves, such as ``finetune_seconds``.
+    """
+
+    memory: Memory = field(default_factory=Memory)
+    load_dense: Callable[[], "Architecture"] | None = None
+    say: Callable[[], Sequence["Spoken"]] | None = None
+    finetuner: Finetuner | None = None
+    removed: dict[str, "Tensor"] = field(default_factory=dict)
+    measures: dict[str, float] = field(default_factory=dict)
+
+    def dense(self, method: str) -> "Architecture":
+        """Gives the network as it was before the first stage, anew.
+
+        Raises:
+            RecipeError: There is none, since the stage is called outside of a run.
+        """
+        if self.load_dense is None:
+            raise RecipeError(f"{method}: needs the dense network, got none. Run it in a recipe.")
+        return self.load_dense()
+
+    def calibration(self, method: str) -> Sequence["Spoken"]:
+        """Gives what the dense network says of the calibration sentences.
+
+        Raises:
+            RecipeError: The recipe names no calibration sentences.
+        """
+        if self.say is None:
+            raise RecipeError(
+                f"{method}: needs calibration sentences, got none. "
+                "Name a file of sentences as 'calibration:' in the recipe."
+            )
+        return self.say()
+
+
 class Method(BaseModel):
     """Base of every method: frozen settings that, when called, make a network smaller in place.
 
     Attributes:
         needs: What data the method asks for.
         method: Its name in recipes.
+        enabled: Whether the stage is done at all; swept, it compares with and without.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     needs: ClassVar[Literal["nothing", "calibration", "training"]] = "nothing"
     method: str
+    enabled: bool = Field(
+        True, description="Whether the stage is done; sweep [false, true] to compare.", exclude=True
+    )
 
     @property
     @abstractmethod
@@ -71,9 +128,9 @@ class Method(BaseModel):
         """A few words for tables, such as ``magnitude 40 %``."""
 
     @abstractmethod
-    def selected(self, model: "nn.Module") -> list[str]:
+    def selected(self, model: "Architecture") -> list[str]:
         """Gives the names of the tensors that the method works on."""
 
     @abstractmethod
-    def __call__(self, model: "nn.Module", ctx: Context) -> tuple[Change, ...]:
+    def __call__(self, model: "Architecture", ctx: Context) -> tuple[Change, ...]:
         """Edits the network in place and says what was done to each tensor."""

@@ -8,8 +8,9 @@ from tts_compress.methods.base import Change, Context, Method
 from tts_compress.methods.selection import select
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
+    from tts_compress.architectures.base import Architecture
     from tts_compress.methods.ranking import MagnitudeRanking
 
 
@@ -48,17 +49,16 @@ class Magnitude(Method):
         """Name and sparsity, such as ``magnitude 40 %``."""
         return f"magnitude {100 * self.sparsity:.6g} %"
 
-    def selected(self, model: "nn.Module") -> list[str]:
+    def selected(self, model: "Architecture") -> list[str]:
         """Gives the names of the tensors that are ranked.
 
         Raises:
             RecipeError: An entry of include or exclude matches nothing.
         """
         parameters = dict(model.named_parameters())
-        groups = getattr(model, "groups", {})
-        return select(parameters, groups, self.include, self.exclude, self.method)
+        return select(parameters, model.groups, self.include, self.exclude, self.method)
 
-    def __call__(self, model: "nn.Module", ctx: Context) -> tuple[Change, ...]:
+    def __call__(self, model: "Architecture", ctx: Context) -> tuple[Change, ...]:
         """Prunes the network in place and says how many weights of each tensor are zero now.
 
         Raises:
@@ -71,7 +71,7 @@ class Magnitude(Method):
             name: model.get_parameter(name) for name in self.selected(model)
         }
         key = (self.method, self.scope, fingerprint(weights))
-        for part, ranking in ctx.remember(key, lambda: self._rank(weights)):
+        for part, ranking in ctx.memory.remember(key, lambda: self._rank(weights)):
             prune({name: weights[name] for name in part}, ranking.cut(self.sparsity))
         return tuple(
             Change(

@@ -25,7 +25,7 @@ def groups_of(model: "nn.Module") -> dict[str, tuple[str, ...]]:
     """Gives each weight's groups, which may be none."""
     groups: Groups = getattr(model, "groups", {})
     return {
-        name: tuple(group for group, patterns in groups.items() if _matches(name, patterns))
+        name: tuple(group for group, patterns in groups.items() if matches(name, patterns))
         for name in weights_of(dict(model.named_parameters()))
     }
 
@@ -77,7 +77,7 @@ def _matching(
     found: set[str] = set()
     for entry in entries:
         patterns = groups.get(entry, (entry,))
-        matched = {name for name in weights if _matches(name, patterns)}
+        matched = {name for name in weights if matches(name, patterns)}
         matched |= {entry} & named_parameters.keys()
         if not matched:
             raise RecipeError(
@@ -88,7 +88,8 @@ def _matching(
     return found
 
 
-def _matches(name: str, patterns: Sequence[str]) -> bool:
+def matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a name fits at least one pattern with ``*`` and ``?``."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 

@@ -1,0 +1,158 @@
+"""How much each unit matters: by its weights, or by what it changes in what the network says."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from tts_compress.architectures.couplings import Coupling
+from tts_compress.architectures.following import Spoken, follow
+from tts_compress.architectures.tacotron2 import Tacotron2Output
+from tts_compress.errors import CheckpointError, RecipeError
+from tts_compress.methods.base import Context
+from tts_compress.methods.ranking import fingerprint
+
+if TYPE_CHECKING:
+    from tts_compress.architectures.base import Architecture
+    from tts_compress.methods.structured import Structured
+
+SEED = 0  # of the signs by which outputs are weighed
+
+
+def scores(method: "Structured", model: "Architecture", ctx: Context) -> list[Tensor]:
+    """Gives the score of every unit that a method ranks, ``(units,)`` for each of its couplings.
+
+    Raises:
+        RecipeError: The score needs calibration sentences, or a BatchNorm, that are not there.
+        CheckpointError: A weight is not finite.
+    """
+    couplings = method.couplings(model)
+    tensors = model.state_dict()
+    score = method.score
+    if score in ("l1", "l2"):
+        found = [magnitude(tensors, c, 1 if score == "l1" else 2) for c in couplings]
+    elif score == "batchnorm":
+        found = [_batch_norm(tensors, c) for c in couplings]
+    else:
+        spoken = ctx.calibration(method.method)
+        key = (
+            score,
+            fingerprint(tensors),
+            fingerprint({f"{i}": s.mel for i, s in enumerate(spoken)}),
+        )
+        by_name = ctx.memory.remember(key, lambda: calibrated(model, spoken, score))
+        found = [by_name[c.name] for c in couplings]
+    for coupling, values in zip(couplings, found, strict=True):
+        if not bool(torch.isfinite(values).all()):
+            raise CheckpointError(
+                f"{method.method}: a score of {coupling.name!r} is not finite, got "
+                f"{int((~torch.isfinite(values)).sum())} such of {len(values)}. "
+                "Use a checkpoint from before the training diverged."
+            )
+    return found
+
+
+def magnitude(tensors: Mapping[str, Tensor], coupling: Coupling, power: int) -> Tensor:
+    """Gives the norm of all weights that a unit owns, without biases.
+
+    The scores of a layer are divided by their root mean square, so that layers can be compared
+    whose units own more, or larger, weights.
+
+    Args:
+        tensors: State of the network.
+        coupling: Whose units are scored.
+        power: 1 or 2.
+    """
+    total = torch.zeros(coupling.n_units, dtype=torch.float64)
+    for member in coupling:
+        tensor = tensors[member.tensor]
+        if member.role != "statistic" and tensor.dim() > 1:
+            owned = member.slices(tensor, coupling.n_units).double()
+            total += owned.abs().pow(power).sum(1).cpu()
+    norms = total.pow(1 / power)
+    return norms / norms.square().mean().sqrt().clamp(min=1e-300)
+
+
+def _batch_norm(tensors: Mapping[str, Tensor], coupling: Coupling) -> Tensor:
+    """Gives the size of each channel's scale."""
+    if coupling.norm is None:
+        raise RecipeError(
+            f"channels: score 'batchnorm' needs a BatchNorm, {coupling.name!r} has none. "
+            "Exclude it, or use l2."
+        )
+    return tensors[f"{coupling.norm}.weight"].detach().double().abs().cpu()
+
+
+def calibrated(model: "Architecture", spoken: Sequence[Spoken], score: str) -> dict[str, Tensor]:
+    """Gives what leaving would change in what the network says, to first order.
+
+    There are no labels, and against its own speech every loss of a network has gradient zero. So
+    the outputs are summed with random signs: the gradient of that sum is what an L1 loss gives
+    whose targets lie on either side by chance, and the mean square of what it says of a weight is
+    the squared change of all outputs. A mean over sentences, one set of signs each.
+
+    "taylor" is the mean of (sum of w * gradient)^2 over all that makes a unit; "sensitivity" that
+    of abs(sum of w * gradient) over what reads it, which is the gradient of a mask on the unit.
+
+    Args:
+        model: The network.
+        spoken: What the dense network says, whose timing is followed.
+        score: "taylor" or "sensitivity".
+
+    Source: Molchanov et al. 2019, "Importance estimation for neural network pruning", eq. 8; Michel
+    et al. 2019, "Are sixteen heads really better than one?", eq. 2.
+    """
+    couplings = [c for c in model.couplings() if c.kind != "fixed"]
+    parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    total = {c.name: torch.zeros(c.n_units, dtype=torch.float64) for c in couplings}
+    role = "makes" if score == "taylor" else "reads"
+    generator = torch.Generator().manual_seed(SEED)
+    for speech in spoken:
+        gradients = torch.autograd.grad(
+            _signed_sum(model, speech, generator), list(parameters.values()), allow_unused=True
+        )
+        products = {
+            name: (p * g).detach()
+            for (name, p), g in zip(parameters.items(), gradients, strict=True)
+            if g is not None
+        }
+        for coupling in couplings:
+            moved = sum(
+                member.slices(products[member.tensor], coupling.n_units).double().sum(1).cpu()
+                for member in coupling
+                if member.role == role and member.tensor in products
+            )
+            moved = torch.as_tensor(moved)
+            total[coupling.name] += moved.square() if score == "taylor" else moved.abs()
+    return {name: values / len(spoken) for name, values in total.items()}
+
+
+def _signed_sum(model: "Architecture", speech: Spoken, generator: torch.Generator) -> Tensor:
+    """Gives the sum of all outputs with random signs, each output in its standard deviations."""
+    with torch.enable_grad():
+        out = follow(model, [_ordinary(speech)])
+        outputs = [out.mel_postnet]
+        if isinstance(out, Tacotron2Output):
+            outputs.append(torch.sigmoid(out.gate_logits))
+        else:
+            outputs += [out.log_durations, out.pitch, out.energy]
+        total = out.mel.new_zeros(())
+        for output in outputs:
+            signs = torch.randint(0, 2, output.shape, generator=generator).to(output) * 2 - 1
+            spread = output.detach().std().clamp(min=1e-6) * output.numel() ** 0.5
+            total = total + (signs * output).sum() / spread
+        return total
+
+
+class _Ordinary:
+    """Speech whose tensors a gradient may pass, made where none was to be taken."""
+
+    def __init__(self, speech: Spoken) -> None:
+        self.ids = speech.ids.clone()
+        self.mel = speech.mel.clone()
+        self.durations = None if speech.durations is None else speech.durations.clone()
+
+
+def _ordinary(speech: Spoken) -> Spoken:
+    return _Ordinary(speech)
