@@ -1,6 +1,9 @@
 from pathlib import Path
 
 import pytest
+import torch
+
+torch.set_num_threads(1)  # of each process; more would get in the way of those beside it
 
 GOLDEN = Path(__file__).parent / "golden"
 

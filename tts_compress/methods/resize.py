@@ -43,9 +43,9 @@ class Resize(Method):
         Raises:
             RecipeError: What an earlier stage took out is not zero any more.
         """
+        from tts_compress.methods.cutting import resized
         from tts_compress.methods.masking import changes_of
         from tts_compress.methods.propagation import propagate
-        from tts_compress.methods.resizing import resized
 
         tensors = model.state_dict()
         _check_masks(model, tensors, ctx)

@@ -109,8 +109,9 @@ def calibrated(model: "Architecture", spoken: Sequence[Spoken], score: str) -> d
     role = "makes" if score == "taylor" else "reads"
     generator = torch.Generator().manual_seed(SEED)
     for speech in spoken:
+        said = _said(model, speech)
         gradients = torch.autograd.grad(
-            _signed_sum(model, speech, generator), list(parameters.values()), allow_unused=True
+            said, list(parameters.values()), _signs(said, generator), allow_unused=True
         )
         products = {
             name: (p * g).detach()
@@ -128,21 +129,22 @@ def calibrated(model: "Architecture", spoken: Sequence[Spoken], score: str) -> d
     return {name: values / len(spoken) for name, values in total.items()}
 
 
-def _signed_sum(model: "Architecture", speech: Spoken, generator: torch.Generator) -> Tensor:
-    """Gives the sum of all outputs with random signs, each output in its standard deviations."""
+def _said(model: "Architecture", speech: Spoken) -> list[Tensor]:
+    """Gives all that a network says of a sentence, with gradients."""
     with torch.enable_grad():
         out = follow(model, [_ordinary(speech)])
-        outputs = [out.mel_postnet]
         if isinstance(out, Tacotron2Output):
-            outputs.append(torch.sigmoid(out.gate_logits))
-        else:
-            outputs += [out.log_durations, out.pitch, out.energy]
-        total = out.mel.new_zeros(())
-        for output in outputs:
-            signs = torch.randint(0, 2, output.shape, generator=generator).to(output) * 2 - 1
-            spread = output.detach().std().clamp(min=1e-6) * output.numel() ** 0.5
-            total = total + (signs * output).sum() / spread
-        return total
+            return [out.mel_postnet, torch.sigmoid(out.gate_logits)]
+        return [out.mel_postnet, out.log_durations, out.pitch, out.energy]
+
+
+def _signs(said: Sequence[Tensor], generator: torch.Generator) -> list[Tensor]:
+    """Draws 1 and -1 for every value, in standard deviations of each output."""
+    return [
+        (torch.randint(0, 2, output.shape, generator=generator).to(output) * 2 - 1)
+        / (output.detach().std().clamp(min=1e-6) * output.numel() ** 0.5)
+        for output in said
+    ]
 
 
 class _Ordinary:
