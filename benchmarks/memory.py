@@ -28,7 +28,7 @@ def measure(folder: Path) -> None:
 
     before = peak_rss_bytes()
     from tts_compress.architectures.checkpoints import load_model
-    from tts_compress.methods.base import Context
+    from tts_compress.methods.base import Context, Memory
     from tts_compress.pipeline import execute
     from tts_compress.recipe import load
 
@@ -48,7 +48,7 @@ def measure(folder: Path) -> None:
     for run, reference in ((dense, None), (pruned, folder / "dense" / "mels.safetensors")):
         started = time.perf_counter()
         (folder / run.name.split()[0]).mkdir()
-        execute(run, folder / run.name.split()[0], Context(), reference, "cpu")
+        execute(run, folder / run.name.split()[0], Memory(), reference, "cpu")
         seconds[f"{run.name} run"] = time.perf_counter() - started
     print(json.dumps([before, peak_rss_bytes(), seconds]))
 

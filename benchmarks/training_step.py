@@ -20,7 +20,7 @@ from rich.table import Table
 from tts_compress.metrics.cost import n_parameters, peak_rss_bytes
 from tts_compress.training.features import Features
 from tts_compress.training.settings import TrainSettings
-from tts_compress.training.trainer import Trainer
+from tts_compress.training.trainer import Trainer, new_network
 
 FRAMES, SYMBOLS = 430, 62
 STATISTICS = {"pitch_min": -3.0, "pitch_max": 3.0, "energy_min": -3.0, "energy_max": 3.0}
@@ -45,7 +45,9 @@ def measure(settings: TrainSettings, steps: int) -> tuple[int, float, int]:
     """Gives parameters, seconds a step, and bytes that training takes at its peak."""
     torch.set_num_threads(settings.threads)
     before = peak_rss_bytes()
-    trainer = Trainer(settings, [random_sentence()] * (settings.batch_size + 1), STATISTICS)
+    sentences = [random_sentence().example(settings.architecture)] * (settings.batch_size + 1)
+    model = new_network(settings, STATISTICS)
+    trainer = Trainer(settings, model, sentences[:-1], sentences[-1:])
     batches = trainer.batches()
     trainer.advance(next(batches))  # allocates what later steps use again
     started = time.perf_counter()
@@ -65,7 +67,7 @@ def main() -> None:
         architecture, size, precision = arguments.only
         settings = TrainSettings(
             architecture,
-            size,
+            size=size,
             batch_size=arguments.batch_size,
             n_validation=1,
             precision=precision,
