@@ -55,6 +55,11 @@ def folder(tmp_path, monkeypatch):
         "unknown_method": ("magnitude", "magnitud"),
         "too_sparse": ("0.2, 0.6", "0.2, 1.5"),
         "no_match": ("[attention]", "[atention]"),
+        "no_calibration": (
+            "method: magnitude, include: [attention]",
+            "method: heads, score: taylor",
+        ),
+        "no_heads": ("method: magnitude, include: [attention]", "method: channels, include: [rnn]"),
         "no_voice": (str(FASTSPEECH2), "models/nobody"),
         "no_text": ("sentences.txt", "empty.txt"),
         "unspeakable": ("sentences.txt", "signs.txt"),
@@ -110,6 +115,8 @@ MISTAKES = {
     "plan unknown_method.yaml": r"unknown method 'magnitud'\. Did you mean 'magnitude'\?",
     "plan too_sparse.yaml": r"\.yaml:5: sweep\.stages\.0\.sparsity\[1\]: .* 1, got 1\.5\.",
     "plan no_match.yaml": r"include \['atention'\] matches none .* Did you mean 'attention'\?",
+    "plan no_heads.yaml": r"channels: include \['rnn'\] matches none of \d+ layers with channels\.",
+    "plan no_calibration.yaml": r"\.yaml:3: stages\[0\]: heads needs 'calibration', got none\.",
     "plan no_text.yaml": r"empty\.txt: holds no sentences",
     "plan unspeakable.yaml": r"text: nothing to speak, got '\.\.\.'",
     "plan reads_no_text.yaml": r"hifigan: reads no text",
@@ -117,6 +124,7 @@ MISTAKES = {
     "run good.yaml missing.yaml": r"missing\.yaml: no such file",
     "run good.yaml --out file": r"^file/good: cannot write results, Not a directory\.",
     "table no_results": r"no_results: no results, recipe\.json is missing",
+    "pareto no_results -o docs/pareto": r"no_results: no results, recipe\.json is missing",
     "train nonsense corpus -o out": r"architecture: unknown, got 'nonsense'\. Known: fastsp",
     "train tacotron2 corpus -o out --size ful": r"got 'ful'\. Did you mean 'full'\?",
     "train tacotron2 no_results -o out": r"no_results: no metadata\.csv",
@@ -179,8 +187,9 @@ NEEDS = {
     "plan": ("recipes", "Recipe files."),
     "run": ("recipes", "--out", "--jobs", "--limit", "--device"),
     "synth": ("checkpoint", "text", "--out", "--config", "--vocoder", "--seed"),
-    "inspect": ("checkpoint", "--config", "Voice folder, artifact folder or"),
+    "inspect": ("checkpoint", "--config", "--couplings", "Voice folder, artifact folder or"),
     "table": ("runs", "Results of one recipe"),
+    "pareto": ("runs", "--out", "Results of recipes"),
     "corpus": ("out", "--voice", "--utterances"),
     "train": ("architecture", "corpus", "--out", "--voice", "--size"),
 }
@@ -219,6 +228,20 @@ def test_inspect_counts_and_fits_a_terminal(call, tmp_path):
     assert f"{n_weights:,} parameters, {n_nonzero:,} of them not zero" in lines[-1]
     floats = sum(t.numel() for t in tensors.values() if t.is_floating_point())
     assert lines[-1].endswith(f"{4 * floats:,} bytes in float32")
+
+
+def test_inspect_shows_what_belongs_together(call):
+    code, out, err = call("inspect", GOLDEN / "tacotron2_tiny.pt", "--couplings")
+    assert (code, err) == (0, "")
+    assert max(len(line) for line in out.splitlines()[1:]) <= 80
+    # 160 rows of 4 gates of 40 units; 4 x 64 inputs, 4 x 40 states, 8 biases; the column of 160
+    # states without the 4 counted; the query's 12 rows, and 4 x 48 of the decoder's gates
+    settings = load_model(GOLDEN / "tacotron2_tiny.pt").settings
+    inputs = settings.prenet_units[-1] + sum(settings.encoder_lstm_units)
+    unit = 4 * (inputs + 40) + 8 + 160 - 4 + settings.attention_dim + 4 * 48
+    assert re.search(rf"(?m)^decoder\.attention_rnn +units +40 +{unit:,}$", out)
+    assert re.search(r"  cannot leave: symbols are what the network reads\n", out)
+    assert re.search(r"couplings with [\d,]+ units that can leave, and \d+ whose units cannot", out)
 
 
 @pytest.fixture
@@ -314,15 +337,20 @@ def test_plan_shows_runs_and_what_they_select(folder, call):
     assert not (folder / "runs").exists()
 
 
-def test_run_and_table_show_the_same_results(folder, call):
+def test_run_table_and_pareto_show_the_same_results(folder, call):
     code, out, err = call("run", "good.yaml", "--jobs", "1")
     assert (code, err) == (0, "")
-    assert re.search(r"magnitude 60 % +0\.\d\d +\d\d\.\d % +0\.\d\d", out)
+    assert re.search(r"magnitude 60 % +0\.\d\d +\d\d\.\d % +\d", out)
     shown = out[out.index("run ") :]
     code, out, _ = call("table", "runs/good")
     assert code == 0
     assert out[out.index("run ") :] == shown
     assert out.endswith("runs/good/results.csv\n")  # nothing to plot: no sentence is speech
+    code, out, err = call("pareto", "runs/good", "-o", "docs/pareto")
+    assert (code, err) == (0, "")
+    assert out.endswith("docs/pareto.md docs/pareto.csv docs/pareto.png\n")
+    assert len((folder / "docs" / "pareto.csv").read_text().splitlines()) == 1 + 3
+    assert (folder / "docs" / "pareto.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("everyone", [False, True], ids=["process", "terminal"])

@@ -1,6 +1,7 @@
 """What is shown before anything runs, for every recipe of the repository."""
 
 import io
+import itertools
 import re
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from torch import nn
 from tts_compress import load_model, recipe
 from tts_compress.errors import CheckpointError, RecipeError, TextError
 from tts_compress.methods.selection import groups_of
-from tts_compress.plan import show_model, show_recipe
+from tts_compress.plan import show_couplings, show_model, show_recipe
+from tts_compress.plan.couplings import merged
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -39,9 +41,10 @@ def test_every_recipe_can_be_planned(path):
     loaded = recipe.load(path)
     text = shown(show_recipe, loaded)
     assert text.startswith(f"{loaded.name}: {len(loaded.runs)} runs of ")
+    wide = shown(show_recipe, loaded, width=200)
     for run in loaded.runs:
-        assert f"{run.id}  {run.name} " in text
-    assert max(len(line) for line in text.splitlines()[:-1]) <= 80
+        assert f"{run.id}  {run.name} " in wide
+    assert max(len(line) for line in text.splitlines() if " the first: " not in line) <= 80
 
 
 def test_each_stage_selects_its_own(write_recipe):
@@ -111,3 +114,113 @@ def test_names_are_text_and_no_markup(write_recipe):
     assert "the first: '[red]Hello[red] there.'" in shown(show_recipe, recipe.load(path))
     model = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
     assert shown(show_model, model, Path("a[b]")).startswith("a[b]: fastspeech2")
+
+
+def write_structured(write_recipe, stages, more=""):
+    path = write_recipe()
+    head, _, rest = path.read_text().partition("stages:")
+    evaluate = rest[rest.index("evaluate:") : rest.index("sweep:")]
+    path.write_text(f"{head}stages: [{stages}]\n{evaluate}{more}\n")
+    return path
+
+
+def test_units_that_stay_are_counted_where_no_score_decides(write_recipe):
+    path = write_structured(
+        write_recipe,
+        "{method: channels, include: [ffn]}, {method: resize}",
+        "sweep:\n  stages.0.keep: [8, 13]\n  stages.0.scope: [layer, global]\n"
+        "  stages.0.multiple_of: [1, 4]\n",
+    )
+    text = path.read_text()
+    table = shown(show_recipe, recipe.load(path), width=200)
+    # 4 layers of 48 channels, each with 9 x 32 weights and a bias in, and 32 weights out
+    assert len(re.findall(rf" {4 * 48 * (9 * 32 + 1 + 32):,} ", table)) == 8
+    row = r"keep (\d+) .*scope=(\w+), 0.multiple_of=(\d)\) .* %  +(?:(\d+) )?of (\d+)"
+    rows = re.findall(row, table)
+    assert rows == [
+        ("8", "layer", "1", "32", "192"),
+        ("8", "layer", "4", "32", "192"),
+        ("8", "global", "1", "8", "192"),
+        ("8", "global", "4", "", "192"),
+        ("13", "layer", "1", "52", "192"),
+        ("13", "layer", "4", "64", "192"),
+        ("13", "global", "1", "13", "192"),
+        ("13", "global", "4", "", "192"),
+    ]
+    path.write_text(text.replace("[8, 13]", "[3]").replace("layer, ", ""))
+    with pytest.raises(RecipeError, match=r"channels: 3 of 192 channels would stay, got keep 3"):
+        shown(show_recipe, recipe.load(path))
+
+
+def test_other_sentences_are_shown_and_checked_where_a_stage_looks(write_recipe, tmp_path):
+    stage = "{method: heads, keep: 1, score: SCORE}"
+    path = write_structured(write_recipe, stage, "calibration: calibration.txt")
+    text = path.read_text()
+    (tmp_path / "calibration.txt").write_text("One.\nTwo.\nThree.\n")
+    path.write_text(text.replace("SCORE", "sensitivity"))
+    assert shown(show_recipe, recipe.load(path)).endswith(
+        "2 sentences, the first: 'Hello there.'\n3 calibration sentences, the first: 'One.'\n"
+    )
+    (tmp_path / "calibration.txt").write_text("One.\n...\n")
+    with pytest.raises(TextError, match=r"nothing to speak, got '\.\.\.'"):
+        shown(show_recipe, recipe.load(path))
+    path.write_text(text.replace("SCORE", "l1"))
+    assert "calibration" not in shown(show_recipe, recipe.load(path))
+
+
+def test_weights_of_a_unit_are_counted_as_by_hand():
+    text = shown(show_couplings, load_model(GOLDEN / "tacotron2_tiny.pt"), Path("m"))
+    # 4 gates of 72 inputs, 48 states and 2 biases; a column of 4 x 48 states, of which 4 were
+    # counted; and what 80 mel bins and the gate read
+    unit = 4 * (72 + 48 + 2) + 4 * 48 - 4 + 80 + 1
+    assert re.search(rf"(?m)^decoder\.decoder_rnn +units +48 +{unit}$", text)
+    model = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
+    text = shown(show_couplings, model, Path("m[b]"))
+    head = 3 * (16 * 32 + 16) + 16 * 32
+    assert text.startswith("m[b]: fastspeech2; ")
+    assert re.search(
+        rf"(?m)^encoder\.layer_stack\.0\.slf_attn +heads +2 +{head:,}\n"
+        r"  groups +encoder attention\n"
+        r"  makes +16 rows +encoder\.layer_stack\.0\.slf_attn\.w_vs\.\{weight,bias\}\n"
+        r"  steers +16 rows +encoder\.layer_stack\.0\.slf_attn\.\{w_qs,w_ks\}\.\{weight,\n"
+        r" +bias\}\n"
+        r"  reads +16 columns +encoder\.layer_stack\.0\.slf_attn\.fc\.weight$",
+        text,
+    )
+    assert "\nmel" in text
+    assert "  cannot leave: mel bins are the sound that is left\n" in text
+    free = [c for c in model.couplings() if not c.fixed]
+    units = sum(c.n_units for c in free)
+    assert f"\n{len(free)} couplings with {units:,} units that can leave" in text
+
+
+def expanded(name: str) -> set[str]:
+    """Every name that one with ranges and braces stands for."""
+    parts = []
+    for part in name.split("."):
+        if bounds := re.fullmatch(r"(\d+)-(\d+)", part):
+            parts.append([str(n) for n in range(int(bounds[1]), int(bounds[2]) + 1)])
+        else:
+            parts.append(part.strip("{}").split(","))
+    return {".".join(choice) for choice in itertools.product(*parts)}
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("tacotron2_tiny.pt", None),
+        ("fastspeech2_tiny.pth.tar", None),
+        ("hifigan_tiny.pth.tar", [GOLDEN / "hifigan_tiny_config.json"]),
+    ],
+)
+def test_couplings_name_every_tensor_and_fit_their_width(name, config):
+    model = load_model(GOLDEN / name, config)
+    for coupling in model.couplings():
+        names = [member.tensor for member in coupling]
+        assert set().union(*map(expanded, merged(names))) == set(names)
+    for width in (80, 120):
+        text = shown(show_couplings, model, Path("m"), width=width)
+        assert max(len(line) for line in text.splitlines()) <= width
+        for coupling in model.couplings():
+            start, dot, _ = coupling.name.partition(".")
+            assert f"\n{start}{dot}" in text

@@ -1,11 +1,15 @@
+import itertools
 import json
 import pickle
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tts_compress import recipe
 from tts_compress.errors import RecipeError
@@ -105,6 +109,169 @@ sweep: {"stages.1.sparsity": [0.25, 0.75]}
     )
 
 
+STAGES = """\
+model: voice
+calibration: s.txt
+training: s.txt
+stages:
+  - {method: magnitude, sparsity: 0.4}
+  - {method: channels, score: taylor}
+  - {method: resize}
+evaluate: {sentences: s.txt}
+"""
+
+
+def test_keys_joined_by_a_comma_take_their_values_together(folder):
+    text = STAGES + (
+        "sweep:\n  stages.0.enabled, stages.1.enabled , stages.1.keep:\n"
+        "    - [true, false, 1]\n    - [false, true, 8]\n    - [true, true, 4]\n"
+        "  stages.2.enabled: [false, true]\n"
+    )
+    assert [run.name for run in load(folder, text).runs] == [
+        "dense",
+        "magnitude 40 %",
+        "magnitude 40 % + resized",
+        "channels keep 8 by taylor",
+        "channels keep 8 by taylor + resized",
+        "magnitude 40 % + channels keep 4 by taylor",
+        "magnitude 40 % + channels keep 4 by taylor + resized",
+    ]
+
+
+def lists(values):
+    return st.lists(st.sampled_from(values), min_size=1, unique=True)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    sparsity=lists([0, 0.1, 0.5, 0.9]),
+    scope=lists(["global", "tensor"]),
+    joint=lists([(False, False), (False, True), (True, False), (True, True)]),
+)
+def test_every_combination_is_one_run_with_a_name_of_its_own(folder, sparsity, scope, joint):
+    text = GOOD.replace("evaluate", "  - {method: heads, keep: 1}\n  - method: resize\nevaluate")
+    sweep = {
+        "stages.0.sparsity": sparsity,
+        "stages.1.enabled, stages.2.enabled": [list(pair) for pair in joint],
+        "stages.0.scope": scope,
+    }
+    _, *runs = load(folder, f"{text}sweep: {json.dumps(sweep)}\n").runs
+    found = [
+        (first.sparsity, [stage.method for stage in others], first.scope)
+        for first, *others in (run.stages for run in runs)
+    ]
+    methods = [list(itertools.compress(["heads", "resize"], pair)) for pair in joint]
+    assert found == list(itertools.product(sparsity, methods, scope))
+    assert len({run.name for run in runs}) == len({run.id for run in runs}) == len(runs)
+
+
+def test_a_disabled_stage_is_not_there(folder):
+    _, one = load(folder, GOOD).runs
+    more = "sparsity: 0.4\n  - {method: magnitude, sparsity: 0.9, enabled: false}\n"
+    _, other = load(folder, GOOD.replace("sparsity: 0.4\n", more)).runs
+    assert (other.id, other.name, other.stages) == (one.id, one.name, one.stages)
+    off = GOOD.replace("sparsity: 0.4", "sparsity: 0.4\n    enabled: false")
+    assert [run.name for run in load(folder, off).runs] == ["dense"]
+    swept = off.replace("    enabled: false\n", "") + "sweep: {stages.0.enabled: [false, true]}\n"
+    assert [run.id for run in load(folder, swept).runs] == [one.dense_id, one.id]
+
+
+def test_runs_of_one_name_are_told_apart_by_what_is_swept(folder):
+    text = GOOD.replace("evaluate", "  - {method: resize}\nevaluate") + (
+        "sweep:\n  stages.0.scope: [global, tensor]\n  stages.1.enabled: [false, true]\n"
+    )
+    assert [run.name for run in load(folder, text).runs[1:]] == [
+        "magnitude 40 % (0.scope=global)",
+        "magnitude 40 % + resized (0.scope=global)",
+        "magnitude 40 % (0.scope=tensor)",
+        "magnitude 40 % + resized (0.scope=tensor)",
+    ]
+    text = GOOD.replace(
+        "evaluate", "    include: [a]\n  - {method: magnitude, sparsity: 0.4}\nevaluate"
+    )
+    text += "sweep: {'stages.0.enabled, stages.1.enabled': [[true, false], [false, true]]}\n"
+    assert [run.name for run in load(folder, text).runs[1:]] == [
+        "magnitude 40 % (0.enabled=True, 1.enabled=False)",
+        "magnitude 40 % (0.enabled=False, 1.enabled=True)",
+    ]
+
+
+def test_a_setting_of_a_disabled_stage_makes_no_run(folder):
+    text = STAGES + "sweep:\n  stages.1.enabled: [false, true]\n  stages.1.keep: [4, 8]\n"
+    message = (
+        r"r\.yaml:9: sweep: two runs are the same, got 'magnitude 40 % \+ resized' for "
+        r"stages\.1\.enabled=False, stages\.1\.keep=4 and stages\.1\.enabled=False, "
+        r"stages\.1\.keep=8\. stages\.1\.keep changes nothing while its stage is disabled: "
+        r"sweep 'stages\.1\.enabled, stages\.1\.keep' together\.$"
+    )
+    with pytest.raises(RecipeError, match=message):
+        load(folder, text)
+
+
+def test_what_is_looked_at_counts_where_a_stage_looks_at_it(folder):
+    def ids(calibration, training):
+        text = STAGES.replace("calibration: s.txt\ntraining: s.txt", f"{calibration}\n{training}")
+        text = text.replace("score: taylor", "keep: 1, score: taylor")
+        text = text.replace("method: resize", "method: finetune")
+        enabled = ", ".join(f"stages.{stage}.enabled" for stage in range(3))
+        one_each = [[n == stage for n in range(3)] for stage in range(3)]
+        text += f"sweep: {{'{enabled}': {json.dumps(one_each)}}}\n"
+        return [run.id for run in load(folder, text).runs]
+
+    (folder / "t.txt").write_text("Others.\n")
+    (folder / "corpus" / "wavs").mkdir(parents=True)
+    (folder / "corpus" / "metadata.csv").write_text("a|Hi.|Hi.\n")
+    first = ids("calibration: s.txt", "training: s.txt")
+    assert ids("calibration: ./s.txt", "training: {text: ./s.txt}") == first
+    looked = ids("calibration: t.txt", "training: s.txt")
+    assert [a == b for a, b in zip(looked, first, strict=True)] == [True, True, False, True]
+    found = [first[3]]
+    for training in ("t.txt", "{corpus: corpus}"):
+        trained = ids("calibration: s.txt", f"training: {training}")
+        assert trained[:3] == first[:3]
+        found.append(trained[3])
+    (folder / "corpus" / "wavs" / "a.wav").write_bytes(b"sound")
+    found.append(ids("calibration: s.txt", "training: {corpus: corpus}")[3])
+    (folder / "corpus" / "metadata.csv").write_text("a|Ho.|Ho.\n")
+    found.append(ids("calibration: s.txt", "training: {corpus: corpus}")[3])
+    assert len(set(found)) == 5
+
+
+def test_calibration_and_training_of_a_run(folder):
+    run = load(folder, STAGES.replace("taylor", "taylor, keep: 1")).runs[1]
+    sentences = ("One sentence.", "Another one?")
+    assert (run.calibration, run.training.texts, run.training.corpus) == (
+        sentences,
+        sentences,
+        None,
+    )
+    assert run.resolved()["calibration"] == list(sentences)
+    assert "training" not in run.resolved()
+    assert recipe.Run.model_validate_json(run.model_dump_json()) == run
+    (folder / "metadata.csv").write_text("a|Hi.|Hi.\n")
+    text = GOOD.replace("voice", "voice\ntraining: {corpus: .}")
+    training = load(folder, text).runs[1].training
+    assert (training.texts, training.corpus) == ((), folder)
+    assert load(folder, GOOD).runs[1].training is None
+    assert load(folder, GOOD).runs[1].calibration == ()
+
+
+def test_a_recognizer_counts_by_its_content(folder):
+    plain, by_name, by_path = (
+        load(folder, GOOD.replace("s.txt", f"s.txt\n  {recognizer}")).runs[0]
+        for recognizer in ("seed: 0", "recognizer: whisper", "recognizer: voice")
+    )
+    assert plain.id == load(folder, GOOD).runs[0].id
+    assert (plain.evaluate.recognizer, by_name.evaluate.recognizer) == (None, "whisper")
+    assert by_path.evaluate.recognizer == str(folder / "voice")
+    shutil.copytree(folder / "voice", folder / "copy")
+    moved = load(folder, GOOD.replace("s.txt", "s.txt\n  recognizer: copy")).runs[0]
+    assert moved.id == by_path.id
+    (folder / "copy" / "config.json").write_text("[]")
+    other = load(folder, GOOD.replace("s.txt", "s.txt\n  recognizer: copy")).runs[0]
+    assert len({run.id for run in (plain, by_name, by_path, other)}) == 4
+
+
 def test_id_is_of_contents_not_of_places(folder):
     before = load(folder, GOOD).runs[1].id
     assert load(folder, GOOD, "elsewhere/other.yaml").runs[1].id == before
@@ -137,6 +304,7 @@ def test_id_changes_with_each_setting(folder, old, new):
     assert load(folder, GOOD).runs[1].id != load(folder, GOOD.replace(old, new)).runs[1].id
 
 
+JOINT = "sweep:\n  stages.0.sparsity, stages.0.scope:\n"
 SWEEP = "sweep:\n  stages.0.sparsity: [0.1, 0.2]\n"
 
 
@@ -152,7 +320,7 @@ SWEEP = "sweep:\n  stages.0.sparsity: [0.1, 0.2]\n"
             "magnitude",
             "magnitud",
             r"r\.yaml:3: stages\[0\]\.method: unknown method 'magnitud'\. "
-            r"Did you mean 'magnitude'\? Known: magnitude\.$",
+            r"Did you mean 'magnitude'\? Known: .*magnitude.*\.$",
         ),
         ("- method: magnitude", "- sparsty: 1", r"r\.yaml:3: stages\[0\]\.method: is missing"),
         (
@@ -264,7 +432,115 @@ SWEEP = "sweep:\n  stages.0.sparsity: [0.1, 0.2]\n"
         (
             GOOD,
             GOOD + "sweep: {stages.0.sparsity: [0.1, 1e-1]}\n",
-            r"r\.yaml:7: sweep: two runs are the same, got 'magnitude 10 %.*' twice\. Remove one",
+            r"r\.yaml:7: sweep: two runs are the same, got 'magnitude 10 %' for "
+            r"stages\.0\.sparsity=0\.1 and stages\.0\.sparsity=0\.1\. Remove one\.$",
+        ),
+        (
+            GOOD,
+            GOOD + JOINT + "    - [0, tensor]\n    - [1, tensor]\n",
+            r"r\.yaml:10: sweep\.stages\.0\.sparsity, stages\.0\.scope\[1\]\[0\]: must be less",
+        ),
+        (
+            GOOD,
+            GOOD + JOINT + "    - [0.1, tensor]\n    - [0.1]\n",
+            r"r\.yaml:10: sweep\.stages\.0\.sparsity, stages\.0\.scope\[1\]: must be a list of "
+            r"2 values, got \[0\.1\]\. Give one a key\.$",
+        ),
+        (
+            GOOD,
+            GOOD + "sweep: {'stages.0.sparsity, stages.0.scope': [0.1]}\n",
+            r"r\.yaml:7: .*\[0\]: must be a list of 2 values, got 0\.1\. Give one a key",
+        ),
+        (
+            GOOD,
+            GOOD + "sweep: {'stages.0.sparsity, stages.0.scop': [[0.1, tensor]]}\n",
+            r"r\.yaml:7: sweep\.stages\.0\.sparsity, stages\.0\.scop: 'stages\.0\.scop' names no "
+            r"setting of a stage\. Did you mean 'stages\.0\.scope'\?",
+        ),
+        (
+            GOOD,
+            GOOD + "sweep: {'stages.0.sparsity,': [[0.1, 1]]}\n",
+            r"sparsity,: '' names no setting of a stage\. Known: stages\.0\.enabled",
+        ),
+        (
+            GOOD,
+            GOOD
+            + "sweep:\n  stages.0.sparsity: [0.1]\n"
+            + "  stages.0.scope, stages.0.sparsity: [[tensor, 0.2]]\n",
+            r"r\.yaml:9: .* a setting is swept twice, got 'stages\.0\.sparsity' again\. Remove one",
+        ),
+        (
+            GOOD,
+            GOOD + "sweep: {'stages.0.sparsity, stages.0.sparsity': [[0.1, 0.2]]}\n",
+            r"swept twice, got 'stages\.0\.sparsity' again",
+        ),
+        (
+            GOOD,
+            GOOD + "sweep:\n  stages.0.enabled: [true, 1]\n",
+            r"r\.yaml:8: sweep\.stages\.0\.enabled\[1\]: must be true or false, got 1\. Whether",
+        ),
+        (
+            "magnitude\n    sparsity: 0.4",
+            "channels",
+            r"r\.yaml:3: stages\[0\]: needs exactly one of sparsity and keep, got "
+            r"\{'method': 'channels'\}\.$",
+        ),
+        (
+            "magnitude\n    sparsity: 0.4",
+            "channels\n  - method: unit",
+            r"r\.yaml:4: stages\[1\]\.method: unknown method 'unit'\. Did you mean 'units'\?",
+        ),
+        (
+            "magnitude\n    sparsity: 0.4",
+            "channels\n    keep: 1.5",
+            r"r\.yaml:4: stages\[0\]\.keep: must be a whole number, got 1\.5\. Units that stay",
+        ),
+        (
+            "magnitude\n    sparsity: 0.4",
+            "units\n    score: batchnorm\n    keep: 3",
+            r"r\.yaml:4: stages\[0\]\.score: must be 'l1', 'l2' or 'taylor', got 'batchnorm'\.",
+        ),
+        (
+            "magnitude\n    sparsity: 0.4",
+            "channels\n    keep: 3\n    score: taylor",
+            r"r\.yaml:3: stages\[0\]: channels needs 'calibration', got none\. Name a text file of "
+            r"sentences, as 'calibration: sentences\.txt'\.$",
+        ),
+        (
+            "magnitude\n    sparsity: 0.4",
+            "finetune",
+            r"r\.yaml:3: stages\[0\]: finetune needs 'training', got none\. Name a text file, as "
+            r"'training: sentences\.txt', or 'training: \{corpus: folder\}'\.$",
+        ),
+        (GOOD, GOOD + "calibration: t.txt\n", r"r\.yaml:7: calibration: no such file .*'t\.txt'"),
+        (GOOD, GOOD + "calibration: [s.txt]\n", r"r\.yaml:7: calibration: must be text, got \['s"),
+        (GOOD, GOOD + "training: t.txt\n", r"r\.yaml:7: training: no such file .*'t\.txt'"),
+        (
+            GOOD,
+            GOOD + "training: {text: s.txt, corpus: voice}\n",
+            r"r\.yaml:7: training: must name one of text and corpus, got \{'text': 's\.txt', "
+            r"'corpus': 'voice'\}\. Text file of sentences that stages may train on",
+        ),
+        (GOOD, GOOD + "training: {}\n", r"r\.yaml:7: training: must name one of text and corpus"),
+        (
+            GOOD,
+            GOOD + "training: {corpora: c}\n",
+            r"r\.yaml:7: training: unknown key 'corpora'\. Did you mean 'corpus'\?",
+        ),
+        (
+            GOOD,
+            GOOD + "training:\n  corpus: voice\n",
+            r"r\.yaml:8: training\.corpus: no metadata\.csv in this folder, got 'voice'\. A corpus",
+        ),
+        (
+            GOOD,
+            GOOD + "training: elsewhere\n",
+            r"r\.yaml:7: training: must be a text file, got the folder 'elsewhere'",
+        ),
+        (
+            "s.txt",
+            "s.txt\n  recognizer: whispr",
+            r"r\.yaml:7: evaluate\.recognizer: no such file or folder, got 'whispr'",
         ),
         (
             "stages:\n  - method: magnitude\n    sparsity: 0.4\n",
@@ -304,7 +580,8 @@ def test_sentences_that_are_none(folder, content, message):
 def test_missing_files(folder):
     with pytest.raises(RecipeError, match=r"none\.yaml: no such file"):
         recipe.load(folder / "none.yaml")
-    with pytest.raises(RecipeError, match=r"elsewhere: no such file"):
+    message = r"r\.yaml:6: evaluate\.sentences: must be a text file, got the folder 'elsewhere'"
+    with pytest.raises(RecipeError, match=message):
         load(folder, GOOD.replace("s.txt", "elsewhere"))
 
 
@@ -314,32 +591,57 @@ def test_yaml_is_read_as_its_version_1_2(folder):
     assert (stage.sparsity, stage.include) == (0.4, ("no", "2020-01-01", "1:30"))
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*/*.yaml")), ids=lambda p: p.parent.name)
-def test_recipe_files(path, tmp_path):
-    """Each loads where its voice is, and tells editors where its schema is."""
+@pytest.fixture
+def tree(tmp_path):
+    """The recipes where their voices are, of no weights."""
     shutil.copytree(RECIPES, tmp_path / "recipes")
     for name in ("tacotron2-slt", "fastspeech2-slt"):
         (tmp_path / "models" / name).mkdir(parents=True)
         (tmp_path / "models" / name / "model.safetensors").touch()
-    loaded = recipe.load(tmp_path / "recipes" / path.relative_to(RECIPES))
+    return tmp_path / "recipes"
+
+
+def test_the_recipe_of_the_page_is_one(tree):
+    (shown,) = re.findall(r"```yaml\n(.*?)```", (RECIPES / "README.md").read_text(), re.DOTALL)
+    (tree / "page.yaml").write_text(shown)
+    runs = recipe.load(tree / "page.yaml").runs
+    assert len(runs) == 1 + 3 * 3
+    used = {stage.method for run in runs for stage in run.stages}
+    page = (RECIPES / "README.md").read_text()
+    assert used == {"channels", "recalibrate", "finetune", "resize"}
+    for method in METHODS:
+        assert f"| `{method}` | " in page
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(RECIPES.glob("*/*.yaml")),
+    ids=lambda path: f"{path.parent.name}-{path.stem}",
+)
+def test_recipe_files(path, tree):
+    """Each loads where its voice is, and tells editors where its schema is."""
+    loaded = recipe.load(tree / path.relative_to(RECIPES))
     assert loaded.name == f"{path.parent.name}-{path.stem}"
-    assert [run.stages[0].sparsity for run in loaded.runs[1:]] == [
-        *(0.001, 0.004, 0.008, 0.01, 0.02, 0.06, 0.08, 0.09),
-        *(0.2, 0.4, 0.6, 0.8, 0.9, 0.99),
-    ]
-    assert len(loaded.runs[0].evaluate.sentences) == 10
+    assert len({run.id for run in loaded.runs}) == len(loaded.runs) > 1
+    if all(type(stage) is Magnitude for run in loaded.runs for stage in run.stages):
+        assert [run.stages[0].sparsity for run in loaded.runs[1:]] == [
+            *(0.001, 0.004, 0.008, 0.01, 0.02, 0.06, 0.08, 0.09),
+            *(0.2, 0.4, 0.6, 0.8, 0.9, 0.99),
+        ]
+    assert len(loaded.runs[0].evaluate.sentences) in (10, 48)
     first = path.read_text().splitlines()[0]
     schema = first.removeprefix("# yaml-language-server: $schema=")
     assert (path.parent / schema).resolve() == (RECIPES / "recipe.schema.json").resolve()
 
 
 def test_sentence_files_share_no_sentence():
-    files = [
-        (RECIPES / "sentences" / f"{n}.txt").read_text().split("\n") for n in ("heldout", "sweep")
-    ]
-    heldout, sweep = ({line for line in lines if line} for lines in files)
-    assert (len(heldout), len(sweep), heldout & sweep) == (48, 10, set())
-    assert all(5 <= len(line.split()) <= 18 for line in heldout | sweep)
+    names = ("heldout", "sweep", "calibration", "training")
+    files = [(RECIPES / "sentences" / f"{name}.txt").read_text().splitlines() for name in names]
+    sentences = [line for lines in files for line in lines if line]
+    assert len(set(sentences)) == len(sentences)
+    heldout, sweep = files[:2]
+    assert (len(heldout), len(sweep)) == (48, 10)
+    assert all(5 <= len(line.split()) <= 18 for line in heldout + sweep)
 
 
 def test_schema_file_is_up_to_date():
@@ -354,8 +656,25 @@ def test_schema_knows_every_method():
     schema = recipe.json_schema()
     stage = schema["properties"]["stages"]["items"]["discriminator"]["mapping"]
     assert stage.keys() == METHODS.keys()
-    assert schema["$defs"]["Magnitude"]["required"] == ["method"]
+    for method in METHODS.values():
+        assert schema["$defs"][method.__name__]["required"] == ["method"]
     assert not schema["additionalProperties"]
+
+
+@pytest.mark.parametrize(
+    ("key", "known"),
+    [
+        ("stages.0.sparsity", True),
+        ("stages.10.keep, stages.2.enabled", True),
+        ("stages.0.a,stages.1.b , stages.2.c", True),
+        ("stages.0.sparsity,", False),
+        ("stages.0", False),
+        ("evaluate.seed", False),
+    ],
+)
+def test_schema_knows_the_form_of_swept_keys(key, known):
+    pattern = recipe.json_schema()["properties"]["sweep"]["propertyNames"]["pattern"]
+    assert bool(re.search(pattern, key)) == known
 
 
 def test_imports_without_torch():

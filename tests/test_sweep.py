@@ -1,5 +1,6 @@
 """Sweeps of tiny networks in real processes: killed, interrupted, side by side, on a full disk."""
 
+import math
 import os
 import resource
 import signal
@@ -11,13 +12,19 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 
-from tts_compress.errors import RunError
+from tts_compress import load_model
+from tts_compress.architectures.checkpoints import save_voice
+from tts_compress.errors import RecipeError, RunError
+from tts_compress.methods.scores import calibrated as calibrated_scores
 from tts_compress.recipe import load
-from tts_compress.sweep import done, run_one, sweep
+from tts_compress.sweep import _memory, done, run_one, sweep
+from tts_compress.synthesis import speak
 
-CLOCKED = {"timings.jsonl", "results.csv", "size_distance.png"}
+GOLDEN = Path(__file__).parent / "golden"
+CLOCKED = {"timings.jsonl", "results.csv", "size_distance.png", "speed_distance.png"}
 
 
 def start(recipe: Path, out: Path, **more) -> subprocess.Popen:
@@ -40,11 +47,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 def finished(tmp_path_factory, request):
     """An undisturbed sweep, shared by the tests of this file: (recipe, folder)."""
     folder = tmp_path_factory.mktemp("sweep")
-    golden = Path(__file__).parent / "golden"
     (folder / "sentences.txt").write_text("Hello there.\nHow are you?\n")
     recipe = folder / "tiny.yaml"
     recipe.write_text(
-        f"model: {golden / 'fastspeech2_tiny.pth.tar'}\n"
+        f"model: {GOLDEN / 'fastspeech2_tiny.pth.tar'}\n"
         "stages: [{method: magnitude, include: [attention]}]\n"
         "evaluate: {sentences: sentences.txt}\n"
         "sweep: {stages.0.sparsity: [0.2, 0.6, 0.9]}\n"
@@ -193,3 +199,85 @@ def test_a_failed_run_is_named_when_the_others_are_done(finished, tmp_path, monk
     ):
         sweep(load(recipe), tmp_path, Console(quiet=True))
     assert ended == ["dense", "magnitude 20 %", "magnitude 60 %", "magnitude 90 %"]
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory):
+    """A recipe of two runs that look at calibration sentences of a tiny voice that speaks."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    model = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
+    last = "variance_adaptor.duration_predictor.linear_layer"
+    torch.nn.init.zeros_(model.get_parameter(f"{last}.weight"))
+    torch.nn.init.constant_(model.get_parameter(f"{last}.bias"), math.log1p(5))
+    save_voice(folder / "voice", model, dtype=torch.float32)
+    (folder / "sentences.txt").write_text("Hello there.\n")
+    (folder / "calibration.txt").write_text("How are you?\nWell.\n")
+    recipe = folder / "calibrated.yaml"
+    recipe.write_text(
+        "model: voice\n"
+        "calibration: calibration.txt\n"
+        "stages: [{method: heads, score: sensitivity}, {method: resize}]\n"
+        "evaluate: {sentences: sentences.txt}\n"
+        "sweep: {stages.0.keep: [1], stages.1.enabled: [false, true]}\n"
+    )
+    return recipe
+
+
+def test_the_dense_network_says_the_calibration_sentences_once(calibrated, tmp_path, monkeypatch):
+    said = []
+
+    def spoken(model, sentences, seed=0):
+        said.append((model.settings, tuple(sentences)))
+        return speak(model, sentences, seed)
+
+    monkeypatch.setattr("tts_compress.pipeline.speak", spoken)
+    _memory.cache_clear()
+    dense, masked, resized = load(calibrated).runs
+    for run in (dense, masked, resized):
+        run_one(run, tmp_path, "cpu")
+    looked = [settings for settings, texts in said if texts == dense.calibration]
+    assert looked == [load_model(dense.model.path).settings]
+    assert dense.calibration == ("How are you?", "Well.")
+    widths = [
+        [block.heads for block in load_model(tmp_path / run.id / "artifact").settings.encoder]
+        for run in (dense, masked, resized)
+    ]
+    assert widths == [[2, 2], [2, 2], [1, 1]]
+
+
+def test_calibration_sentences_that_fail_are_left_out(calibrated, tmp_path, monkeypatch):
+    text = calibrated.with_name("calibration.txt")
+    monkeypatch.setattr("tts_compress.synthesis.MAX_FRAMES", 80)  # for the second of these
+    text_before = text.read_text()
+    heard = []
+
+    def scores(model, spoken, score):
+        heard.extend(speech.text for speech in spoken)
+        return calibrated_scores(model, spoken, score)
+
+    monkeypatch.setattr("tts_compress.methods.scores.calibrated", scores)
+    _memory.cache_clear()
+    try:
+        text.write_text("Well.\nHow are you, and how do they do today?\n")
+        dense, run, _ = load(calibrated).runs
+    finally:
+        text.write_text(text_before)
+    run_one(dense, tmp_path, "cpu")
+    run_one(run, tmp_path, "cpu")
+    assert heard == ["Well."]
+
+
+def test_calibration_sentences_that_all_fail_are_one_line(calibrated, tmp_path):
+    golden = GOLDEN / "fastspeech2_tiny.pth.tar"  # has about one frame a symbol
+    recipe = tmp_path / "silent.yaml"
+    text = calibrated.read_text().replace("model: voice", f"model: {golden}")
+    for name in ("calibration.txt", "sentences.txt"):
+        text = text.replace(f" {name}", f" {calibrated.with_name(name)}")
+    recipe.write_text(text)
+    _, run, _ = load(recipe).runs
+    message = (
+        r"calibration: the dense network speaks none of 2 sentences, got 'almost no frames' for "
+        r"'How are you\?'\. Give sentences that it speaks\.$"
+    )
+    with pytest.raises(RecipeError, match=message):
+        run_one(run, tmp_path, "cpu")

@@ -115,12 +115,19 @@ def synth(
 
 
 @app.command()
-def inspect(checkpoint: CheckpointPath, config: Config = None) -> None:
+def inspect(
+    checkpoint: CheckpointPath,
+    config: Config = None,
+    couplings: Annotated[
+        bool, typer.Option("--couplings", help="Show what belongs together, and can leave.")
+    ] = False,
+) -> None:
     """Show the groups, shapes, parameters, sparsity and bytes of a checkpoint."""
     from tts_compress import load_model
-    from tts_compress.plan import show_model
+    from tts_compress.plan import show_couplings, show_model
 
-    show_model(load_model(checkpoint, config), checkpoint, console)
+    show = show_couplings if couplings else show_model
+    show(load_model(checkpoint, config), checkpoint, console)
 
 
 @app.command()
@@ -131,6 +138,22 @@ def table(
     from tts_compress.report.results import write_results
 
     write_results(runs, console)
+
+
+@app.command()
+def pareto(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Results of recipes, runs/<recipe>.", show_default=False),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Where to write: .md, .csv and .png are added.")
+    ] = Path("pareto"),
+) -> None:
+    """Compare the runs of several recipes: size and speed against quality."""
+    from tts_compress.report.pareto import write_pareto
+
+    write_pareto(runs, out, console)
 
 
 @app.command()

@@ -30,7 +30,7 @@ from tts_compress.errors import OutputError, RunError, TtsCompressError
 from tts_compress.recipe import Recipe, Run
 
 if TYPE_CHECKING:
-    from tts_compress.methods.base import Context
+    from tts_compress.methods.base import Memory
 
 LOOK_EVERY = 0.2  # seconds between looks for an interrupt
 ERROR = "error.txt"  # what a failed run leaves
@@ -216,7 +216,7 @@ def run_one(run: Run, folder: Path, device: str) -> list[Warning]:
         path.mkdir(parents=True)
         reference = folder / run.dense_id / "mels.safetensors" if run.stages else None
         try:
-            execute(run, path, _context(), reference, device)
+            execute(run, path, _memory(), reference, device)
         except Exception:
             (path / ERROR).write_text(traceback.format_exc(), encoding="utf-8")
             raise
@@ -225,11 +225,11 @@ def run_one(run: Run, folder: Path, device: str) -> list[Warning]:
 
 
 @functools.cache
-def _context() -> "Context":
+def _memory() -> "Memory":
     """Gives what the runs of one process share, such as one sort of all weights."""
-    from tts_compress.methods.base import Context
+    from tts_compress.methods.base import Memory
 
-    return Context()
+    return Memory(capacity=4)  # two rankings, the calibration speech, and scores of its gradients
 
 
 @contextmanager

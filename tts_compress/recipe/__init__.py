@@ -1,136 +1,70 @@
 """Recipes: a YAML file to frozen runs, all of them checked before the first model loads."""
 
 import hashlib
-import itertools
-import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tts_compress.errors import RecipeError
-from tts_compress.methods import Stage
 from tts_compress.recipe.files import RecipeFile, read_text
 from tts_compress.recipe.forms import (
     GRIFFIN_LIM,
+    WHISPER,
     CheckpointForm,
-    Frozen,
+    EvaluateForm,
+    RecipeForm,
+    TrainingForm,
     checked_form,
     json_schema,
-    swept_values,
 )
+from tts_compress.recipe.runs import Checkpoint, Evaluate, Recipe, Run, Training
+from tts_compress.recipe.sweeps import filled, names, points
 
-__all__ = ["Checkpoint", "Evaluate", "Recipe", "Run", "json_schema", "load"]
-
-
-class Checkpoint(Frozen):
-    """A checkpoint and what it holds.
-
-    Attributes:
-        path: Voice folder, artifact folder or checkpoint file.
-        config: Config files that come with it.
-        architecture: The one it must be; any if None.
-        sha256: Content hash of the checkpoint, then of each config.
-    """
-
-    path: Path
-    config: tuple[Path, ...] = ()
-    architecture: str | None = None
-    sha256: tuple[str, ...]
-
-
-class Evaluate(Frozen):
-    """What a run speaks, and how; Griffin-Lim makes the sound where there is no vocoder."""
-
-    sentences: tuple[str, ...]
-    vocoder: Checkpoint | None = None
-    seed: int = 0
-
-
-class Run(Frozen):
-    """One point of a sweep with nothing left to look up; the dense baseline has no stages."""
-
-    model: Checkpoint
-    stages: tuple[Stage, ...]
-    evaluate: Evaluate
-    name: str
-
-    def resolved(self) -> dict[str, Any]:
-        """Gives all that decides the run's result: checkpoints by content, and no path or name."""
-        vocoder = self.evaluate.vocoder
-        return {
-            "model": list(self.model.sha256),
-            "stages": [stage.model_dump(mode="json") for stage in self.stages],
-            "sentences": list(self.evaluate.sentences),
-            "vocoder": list(vocoder.sha256) if vocoder else GRIFFIN_LIM,
-            "seed": self.evaluate.seed,
-        }
-
-    @property
-    def id(self) -> str:
-        """Twelve hexadecimal digits that stand for the resolved settings."""
-        canonical = json.dumps(self.resolved(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
-
-    @property
-    def dense_id(self) -> str:
-        """The id of the dense run that this one is compared with."""
-        return self.model_copy(update={"stages": ()}).id
-
-
-class Recipe(Frozen):
-    """The runs of a recipe file, the dense one first."""
-
-    name: str
-    runs: tuple[Run, ...]
+__all__ = ["Checkpoint", "Evaluate", "Recipe", "Run", "Training", "json_schema", "load"]
 
 
 def load(path: str | Path) -> Recipe:
     """Gives the runs of a recipe file: the dense baseline, then each point of the sweep.
 
     A path in a recipe is looked for in the folder of the recipe, then in those above it, then in
-    the current one.
+    the current one. A point without a stage that is done is the dense run, which is there already.
 
     Raises:
         RecipeError: The file is no recipe, or names a file that is not there.
     """
     file = RecipeFile.read(Path(path))
-    points = list(_points(file))
-    forms = [checked_form(file, values, point) for point, values in points]
+    given = points(file)
+    forms = [checked_form(file, filled(file, point), point) for point in given]
+    _check_needs(file, forms)
     form = forms[0]
-    model = _checkpoint(file, form.model, "model")
-    evaluate = Evaluate(
-        sentences=_sentences(file, form.evaluate.sentences),
-        vocoder=_vocoder(file, form.evaluate.vocoder),
-        seed=form.evaluate.seed,
+    dense = Run(
+        model=_checkpoint(file, form.model, "model"),
+        stages=(),
+        evaluate=_evaluate(file, form.evaluate),
+        name="dense",
+        calibration=_sentences(file, form.calibration, "calibration") if form.calibration else (),
+        training=_training(file, form.training) if form.training else None,
     )
-    names = [" + ".join(stage.label for stage in form.stages) for form in forms]
-    if len(set(names)) < len(names):
-        swept = [", ".join(f"{k.split('.', 1)[1]}={v}" for k, v in p.items()) for p, _ in points]
-        names = [f"{name} ({values})" for name, values in zip(names, swept, strict=True)]
-    runs = [Run(model=model, stages=(), evaluate=evaluate, name="dense")]
-    for name, form in zip(names, forms, strict=True):
-        if form.stages:
-            stages = tuple(form.stages)
-            runs.append(Run(model=model, stages=stages, evaluate=evaluate, name=name))
-    first: dict[str, Run] = {}
-    for run in runs:
-        if first.setdefault(run.id, run) is not run:
-            raise file.error(
-                ["sweep"], f"two runs are the same, got {run.name!r} twice. Remove one."
-            )
+    runs = [dense]
+    for name, form in zip(names(file, given, forms), forms, strict=True):
+        stages = tuple(stage for stage in form.stages if stage.enabled)
+        if stages:
+            runs.append(dense.model_copy(update={"stages": stages, "name": name}))
     return Recipe(name=form.name or file.path.stem, runs=tuple(runs))
 
 
-def _points(file: RecipeFile) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Gives each combination of swept values, and the recipe with these in place."""
-    sweep = swept_values(file)
-    for chosen in itertools.product(*sweep.values()):
-        point = dict(zip(sweep, chosen, strict=True))
-        values = json.loads(json.dumps(file.values, default=str))
-        for key, value in point.items():
-            _, index, field = key.split(".")
-            values["stages"][int(index)][field] = value
-        yield point, values
+ADVICE = {
+    "calibration": "Name a text file of sentences, as 'calibration: sentences.txt'.",
+    "training": "Name a text file, as 'training: sentences.txt', or 'training: {corpus: folder}'.",
+}
+
+
+def _check_needs(file: RecipeFile, forms: Sequence[RecipeForm]) -> None:
+    """Says which stage asks for data that the recipe does not name."""
+    for form in forms:
+        for index, stage in enumerate(form.stages):
+            if stage.enabled and stage.needs in ADVICE and not getattr(form, stage.needs):
+                message = f"{stage.method} needs {stage.needs!r}, got none. {ADVICE[stage.needs]}"
+                raise file.error(["stages", index], message)
 
 
 def _checkpoint(file: RecipeFile, form: CheckpointForm, *keys: str) -> Checkpoint:
@@ -152,12 +86,53 @@ def _checkpoint(file: RecipeFile, form: CheckpointForm, *keys: str) -> Checkpoin
     )
 
 
-def _vocoder(file: RecipeFile, form: CheckpointForm) -> Checkpoint | None:
-    return None if form.path == GRIFFIN_LIM else _checkpoint(file, form, "evaluate", "vocoder")
+def _evaluate(file: RecipeFile, form: EvaluateForm) -> Evaluate:
+    """Finds the sentences, the vocoder and the recognizer."""
+    from tts_compress.architectures.checkpoints import content_hash
+
+    sentences = _sentences(file, form.sentences, "evaluate", "sentences")
+    vocoder = None
+    if form.vocoder.path != GRIFFIN_LIM:
+        vocoder = _checkpoint(file, form.vocoder, "evaluate", "vocoder")
+    recognizer, sha256 = form.recognizer, None
+    if recognizer is not None and recognizer != WHISPER:
+        found = file.find(recognizer, ("evaluate", "recognizer"))
+        recognizer, sha256 = str(found), content_hash(found)
+    return Evaluate(
+        sentences=sentences,
+        vocoder=vocoder,
+        seed=form.seed,
+        recognizer=recognizer,
+        recognizer_sha256=sha256,
+    )
 
 
-def _sentences(file: RecipeFile, given: str) -> tuple[str, ...]:
-    path = file.find(given, ("evaluate", "sentences"))
+def _training(file: RecipeFile, form: TrainingForm) -> Training:
+    """Finds the texts or the corpus, whose sound is too much to read for a hash."""
+    if form.corpus is None:
+        texts = _sentences(file, form.text or "", "training")
+        return Training(texts=texts, sha256=(_hash("\n".join(texts).encode()),))
+    corpus = file.find(form.corpus, ("training", "corpus"))
+    metadata = corpus / "metadata.csv"
+    if not metadata.is_file():
+        raise file.error(
+            ("training", "corpus"),
+            f"no metadata.csv in this folder, got {form.corpus!r}. "
+            "A corpus has wavs/, metadata.csv and alignments/.",
+        )
+    found = sorted(p for part in ("wavs", "alignments") for p in (corpus / part).glob("*"))
+    sizes = "".join(f"{p.relative_to(corpus).as_posix()} {p.stat().st_size}\n" for p in found)
+    return Training(corpus=corpus, sha256=(_hash(metadata.read_bytes()), _hash(sizes.encode())))
+
+
+def _hash(contents: bytes) -> str:
+    return hashlib.sha256(contents).hexdigest()
+
+
+def _sentences(file: RecipeFile, given: str, *keys: str) -> tuple[str, ...]:
+    path = file.find(given, keys)
+    if path.is_dir():
+        raise file.error(keys, f"must be a text file, got the folder {given!r}. Name a file in it.")
     lines = [" ".join(line.split()) for line in read_text(path).splitlines()]
     sentences = tuple(line for line in lines if line)
     if not sentences:

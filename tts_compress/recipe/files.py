@@ -84,7 +84,7 @@ class RecipeFile:
         if root is None or not isinstance(values, dict):
             raise RecipeError(
                 f"{path}: must be names and values, got {values!r}. "
-                "Known: model, stages, evaluate, sweep, name."
+                "Known: model, stages, evaluate, sweep, calibration, training, name."
             )
         return cls(path, values, root)
 

@@ -2,15 +2,25 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 
 from tts_compress.errors import RecipeError, nearest
 from tts_compress.methods import METHODS, Stage
 from tts_compress.recipe.files import RecipeFile
 
 GRIFFIN_LIM = "griffin_lim"
+WHISPER = "whisper"
 
 
 class Frozen(BaseModel):
@@ -35,6 +45,29 @@ PathOrForm = Annotated[
     CheckpointForm, BeforeValidator(_as_mapping, json_schema_input_type=str | CheckpointForm)
 ]
 Sweep = dict[str, Annotated[list[Any], Field(min_length=1)]]
+SETTING = r"stages\.[0-9]+\.\w+"
+
+
+class TrainingForm(Frozen):
+    """What stages may train on, as recipes name it."""
+
+    text: str | None = Field(None, description="Text file that the dense network reads.")
+    corpus: str | None = Field(None, description="Folder of recordings, as `train` takes it.")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.text is None) == (self.corpus is None):
+            raise ValueError("must name one of text and corpus")
+        return self
+
+
+def _as_text(value: Any) -> Any:
+    return {"text": value} if isinstance(value, str) else value
+
+
+TextOrForm = Annotated[
+    TrainingForm, BeforeValidator(_as_text, json_schema_input_type=str | TrainingForm)
+]
 
 
 class EvaluateForm(Frozen):
@@ -45,6 +78,11 @@ class EvaluateForm(Frozen):
         CheckpointForm(path=GRIFFIN_LIM), description="griffin_lim, or a HiFi-GAN checkpoint."
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of dropout and first phases.")
+    recognizer: str | None = Field(
+        None,
+        description="Who listens: whisper (of the extra asr) or the folder of a model; nobody "
+        "where left out.",
+    )
 
 
 class RecipeForm(Frozen):
@@ -56,12 +94,19 @@ class RecipeForm(Frozen):
         description="Folder of its results: letters, digits and '._-'; by default the file's name.",
     )
     model: PathOrForm = Field(description="Voice folder, artifact folder or checkpoint file.")
+    calibration: str | None = Field(
+        None, description="Text file of sentences that stages may look at, one a line."
+    )
+    training: TextOrForm | None = Field(
+        None, description="Text file of sentences that stages may train on, or {corpus: folder}."
+    )
     stages: list[Stage] = Field(description="Methods, applied in this order.")
     evaluate: EvaluateForm = Field(description="What every run speaks, and how.")
     sweep: Sweep = Field(
         {},
-        description="Lists of values by key, as stages.0.sparsity; each combination is a run.",
-        json_schema_extra={"propertyNames": {"pattern": r"^stages\.[0-9]+\.\w+$"}},
+        description="Lists of values by key, as stages.0.sparsity; each combination is a run. Keys "
+        "joined by commas take their values together, as lists of one for each.",
+        json_schema_extra={"propertyNames": {"pattern": rf"^{SETTING}( *, *{SETTING})*$"}},
     )
 
 
@@ -69,6 +114,7 @@ FORMS: dict[str, type[BaseModel]] = {
     "model": CheckpointForm,
     "vocoder": CheckpointForm,
     "evaluate": EvaluateForm,
+    "training": TrainingForm,
     **METHODS,
 }
 
@@ -81,47 +127,25 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def swept_values(file: RecipeFile) -> dict[str, list[Any]]:
-    """Gives the sweep of a recipe file, each key of which names a setting of a stage.
+@dataclass(frozen=True)
+class Given:
+    """A swept value, and under which keys of the recipe it stands."""
 
-    Raises:
-        RecipeError: The sweep is no mapping to lists, a list is empty, or a key names no setting.
-    """
-    given = file.values.get("sweep", {})
-    try:
-        sweep = TypeAdapter(Sweep).validate_python(given, strict=True)
-    except ValidationError as error:
-        raise _problem(file, error, ("sweep",)) from None
-    stages = file.values.get("stages")
-    methods = [_method(stage) for stage in stages] if isinstance(stages, list) else []
-    known = [
-        f"stages.{index}.{field}"
-        for index, method in enumerate(methods)
-        for field in (METHODS[method].model_fields if method else ())
-        if field != "method"
-    ]
-    if not isinstance(stages, list) or None in methods:
-        return {}  # what is wrong with the stages is said when they are checked
-    for key in sweep:
-        if key not in known:
-            raise file.error(["sweep", key], f"names no setting of a stage. {nearest(key, known)}")
-    return sweep
+    value: Any
+    at: tuple[str | int, ...]
 
 
-def _method(stage: Any) -> str | None:
-    method = stage.get("method") if isinstance(stage, dict) else None
-    return method if isinstance(method, str) and method in METHODS else None
+Point = dict[str, Given]
+"""One value for each swept setting, such as ``stages.0.sparsity``."""
 
 
-def checked_form(
-    file: RecipeFile, values: Mapping[str, Any], point: Mapping[str, Any]
-) -> RecipeForm:
+def checked_form(file: RecipeFile, values: Mapping[str, Any], point: Point) -> RecipeForm:
     """Gives the checked recipe.
 
     Args:
         file: Where the recipe stands, for messages.
         values: All that it says, with swept values in their places.
-        point: The swept values by key.
+        point: The swept values by setting.
 
     Raises:
         RecipeError: A key is unknown or missing, or a value is wrong.
@@ -129,12 +153,16 @@ def checked_form(
     try:
         return RecipeForm.model_validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
-        raise _problem(file, error, (), point) from None
+        raise problem(file, error, (), point) from None
 
 
+# What is swept is only known where all methods are; a key that is missing may be misspelled.
+ORDER = {"union_tag_invalid": 0, "union_tag_not_found": 0, "missing": 2, "value_error": 2}
 MESSAGES = {
     "float_type": "must be a number",
     "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
     "string_type": "must be text",
     "list_type": "must be a list",
     "tuple_type": "must be a list",
@@ -146,20 +174,21 @@ MESSAGES = {
 }
 
 
-def _problem(
+def problem(
     file: RecipeFile,
     found: ValidationError,
     prefix: Sequence[str | int],
-    point: Mapping[str, Any] | None = None,
+    point: Point | None = None,
 ) -> RecipeError:
     """Turns what pydantic says into one line: where, what is wrong, got what, what is known."""
-    # A key that is missing may be one that is misspelled, which is said first.
-    error = min(found.errors(), key=lambda error: error["type"] == "missing")
+    error = min(found.errors(), key=lambda error: ORDER.get(error["type"], 1))
     keys = [*prefix, *error["loc"]]
     sections = [FORMS[key] for key in keys[:-1] if isinstance(key, str) and key in FORMS]
-    fields = (sections[-1] if sections else RecipeForm).model_fields
     if keys[0] == "stages" and len(keys) > 2:
+        sections = [FORMS[str(keys[2])]]
         del keys[2]  # the method, which pydantic counts as a key
+        keys[3:] = [key for key in keys[3:] if isinstance(key, int)]  # not one of several types
+    fields = (sections[-1] if sections else RecipeForm).model_fields
     last = next(key for key in reversed(keys) if isinstance(key, str))
     hint = (fields[last].description if last in fields else None) or ""
     match error["type"]:
@@ -174,8 +203,14 @@ def _problem(
             return file.error([*keys, "method"], f"is missing. Known: {', '.join(METHODS)}.")
         case "missing":
             return file.error(keys, f"is missing. {hint}")
-    what = MESSAGES.get(error["type"]) or error["msg"].replace("Input should", "must")
-    swept = ".".join(str(key) for key in keys[:3])
-    if point and swept in point:
-        keys = ["sweep", swept, file.values["sweep"][swept].index(point[swept])]
-    return file.error(keys, f"{what}, got {error['input']!r}. {hint}")
+    swept = (point or {}).get(".".join(str(key) for key in keys[:3]))
+    return file.error([*swept.at, *keys[3:]] if swept else keys, f"{_what(error)} {hint}")
+
+
+def _what(error: ErrorDetails) -> str:
+    """Says what is wrong with a value, and what it is, unless what is wrong says so."""
+    if error["type"] in ("value_error", "assertion_error"):
+        what = str(error["ctx"]["error"]).rstrip(".")
+    else:
+        what = MESSAGES.get(error["type"]) or error["msg"].replace("Input should", "must")
+    return f"{what}." if ", got " in what else f"{what}, got {error['input']!r}."
