@@ -6,7 +6,9 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 
 from tts_compress.methods.base import Method
+from tts_compress.methods.finetune import Finetune
 from tts_compress.methods.magnitude import Magnitude
+from tts_compress.methods.recalibrate import Recalibrate
 from tts_compress.methods.resize import Resize
 from tts_compress.methods.structured import Channels, Heads, Units
 
@@ -15,6 +17,8 @@ METHODS: dict[str, type[Method]] = {
     "heads": Heads,
     "channels": Channels,
     "units": Units,
+    "recalibrate": Recalibrate,
+    "finetune": Finetune,
     "resize": Resize,
 }
 

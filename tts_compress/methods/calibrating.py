@@ -1,22 +1,242 @@
-"""Passes over calibration sentences that refit a compressed network, layer by layer."""
+"""Passes over calibration speech that refit a compressed network, layer by layer."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from tts_compress.methods.refit import Affine, Moments, Spread, affine_maps, kept, shift_bias
+from tts_compress.architectures.blocks import length_mask
+from tts_compress.architectures.fastspeech2 import FastSpeech2
+from tts_compress.architectures.following import Spoken
+from tts_compress.architectures.location_attention import Attention
+from tts_compress.architectures.tacotron2 import Tacotron2
+from tts_compress.methods.affine import Arguments, affine_maps, kept
+from tts_compress.methods.refit import AffineRefit, NormRefit
 
-Run = Callable[[nn.Module], object]
+Pass = Callable[[nn.Module], object]
 Positions = Callable[[str, int], Tensor]
+Hook = Callable[[nn.Module, Arguments, Any], Any]
+Heard = Literal["ids", "frames", "one frame", "ids at one frame"]
+Refits = dict[str, list[AffineRefit | NormRefit]]
 
 
-@dataclass
-class Heard:
-    """What one affine map of the dense network said."""
-    spread: Spread = field(default_factory=Spread)
-    said: list[Tensor] = field(default_factory=list)
-    states: list[Tensor] = field(default_factory=list)
+@torch.no_grad()
+def recalibrate(
+    model: nn.Module, dense: nn.Module, speak: Pass, positions: Positions, ridge: float
+) -> None:
+    """Refits every layer in the order of execution, each on what the refitted ones before it say.
+
+    One pass refits all layers up to one that is called many times, such as a decoder's, which is
+    refitted after the pass. In all passes, Tacotron2 attends to where the dense network did: what
+    its decoder hears is then near to the right thing while the layers before attention are not.
+
+    Args:
+        model: The compressed network, edited in place.
+        dense: The network that it was, of the same shapes.
+        speak: Does one pass over the calibration sentences; the same for both networks.
+        positions: Gives True at data and False at padding, for a layer by name and the number of
+            the call: ``(batch, length)``, or ``(batch,)`` for a layer that hears one position.
+        ridge: See `Moments.solve`.
+    """
+    refits = _refits(model, dense)
+    calls, weights = _listen(dense, refits, speak, positions)
+    for names in _segments(calls):
+        counted: Counter[str] = Counter()
+        hooks = _hold_attention(model, weights)
+        for name in names:
+            once = calls[name] == 1
+            hooks[name] = _hear(name, refits[name], positions, counted, ridge if once else None)
+        with hooked(model, hooks):
+            speak(model)
+        if calls[names[-1]] > 1:
+            for refit in refits[names[-1]]:
+                refit.fit(ridge)
+
+
+def _refits(model: nn.Module, dense: nn.Module) -> Refits:
+    """Gives what there is to refit of each layer."""
+    found: Refits = {}
+    for name, layer in model.named_modules():
+        other = dense.get_submodule(name)
+        if isinstance(layer, nn.BatchNorm1d) and isinstance(other, nn.BatchNorm1d):
+            found[name] = [NormRefit(layer, other)]
+        for own, was in zip(affine_maps(layer), affine_maps(other), strict=True):
+            left = kept(own.matrix, was.matrix)
+            if own.biases or left is not None:
+                found.setdefault(name, []).append(AffineRefit(name, own, was, left))
+    return found
+
+
+def _listen(
+    dense: nn.Module, refits: Refits, speak: Pass, positions: Positions
+) -> tuple[Counter[str], dict[str, list[Tensor]]]:
+    """Does the dense network's pass.
+
+    Returns:
+        How often each layer was called, in the order of first calls, and the weights of each step
+        of each attention.
+    """
+    calls: Counter[str] = Counter()
+    weights: dict[str, list[Tensor]] = {}
+
+    def listen(name: str) -> Hook:
+        def hook(_: nn.Module, heard: Arguments, output: Any) -> None:
+            data = positions(name, calls[name])
+            calls[name] += 1
+            for refit in refits[name]:
+                refit.listen(heard, output, data)
+
+        return hook
+
+    def note(name: str) -> Hook:
+        return lambda _layer, _heard, output: weights[name].append(output[1])
+
+    hooks = {name: listen(name) for name in refits}
+    for name in _attentions(dense):
+        weights[name] = []
+        hooks[name] = note(name)
+    with hooked(dense, hooks):
+        speak(dense)
+    return calls, weights
+
+
+def _attentions(model: nn.Module) -> list[str]:
+    return [name for name, module in model.named_modules() if isinstance(module, Attention)]
+
+
+def _segments(calls: Mapping[str, int]) -> Iterator[list[str]]:
+    """Gives the layers that one pass refits: some that are called once, then one that is not.
+
+    >>> list(_segments({"encoder": 1, "cell": 99, "gate": 99, "postnet": 1}))
+    [['encoder', 'cell'], ['gate'], ['postnet']]
+    """
+    names: list[str] = []
+    for name, times in calls.items():
+        names.append(name)
+        if times > 1:
+            yield names
+            names = []
+    if names:
+        yield names
+
+
+def _hear(
+    name: str,
+    refits: Sequence[AffineRefit | NormRefit],
+    positions: Positions,
+    counted: Counter[str],
+    ridge: float | None,
+) -> Hook:
+    """Gives a hook that notes what a layer hears, and where a ridge is given, refits it then."""
+
+    def hook(layer: nn.Module, heard: Arguments, output: Any) -> Any:
+        call = counted[name]
+        counted[name] += 1
+        for refit in refits:
+            refit.hear(heard, output, positions(name, call), call)
+        if ridge is None:
+            return output
+        for refit in refits:
+            refit.fit(ridge)
+        return layer.forward(*heard)
+
+    return hook
+
+
+def _hold_attention(model: nn.Module, weights: Mapping[str, list[Tensor]]) -> dict[str, Hook]:
+    """Gives hooks that make attention read where it read in the dense network."""
+
+    def hold(steps: Iterator[Tensor]) -> Hook:
+        def hook(_: nn.Module, heard: Arguments, __: Any) -> tuple[Tensor, Tensor]:
+            held, memory = next(steps), heard[1]
+            return torch.bmm(held[:, None], memory)[:, 0], held
+
+        return hook
+
+    return {name: hold(iter(weights[name])) for name in _attentions(model)}
+
+
+@contextmanager
+def hooked(model: nn.Module, hooks: Mapping[str, Hook]) -> Iterator[None]:
+    """Has hooks called after the modules of these names; what they give replaces the output."""
+    handles = [
+        model.get_submodule(name).register_forward_hook(hook) for name, hook in hooks.items()
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@dataclass(frozen=True, eq=False)
+class SpokenPositions:
+    """Where a padded batch of sentences holds data, as each layer of a network hears it.
+
+    Attributes:
+        ids: True at symbols, ``(batch, ids)``.
+        frames: True at frames, ``(batch, frames)``.
+        hears: What layers hear, by patterns of their names; the first that matches counts.
+    """
+
+    ids: Tensor
+    frames: Tensor
+    hears: Mapping[str, Heard]
+
+    @classmethod
+    def of(cls, model: Tacotron2 | FastSpeech2, spoken: Sequence[Spoken]) -> "SpokenPositions":
+        """Gives the positions of calibration speech, beside the network."""
+        device = next(model.parameters()).device
+
+        def mask(lengths: list[int]) -> Tensor:
+            return length_mask(torch.tensor(lengths, device=device), max(lengths))
+
+        return cls(
+            mask([len(speech.ids) for speech in spoken]),
+            mask([n_frames(speech) for speech in spoken]),
+            _HEARS_TACOTRON2 if isinstance(model, Tacotron2) else _hears_fastspeech2(model),
+        )
+
+    def __call__(self, name: str, call: int) -> Tensor:
+        """Gives the positions of one call of a layer."""
+        match next(what for pattern, what in self.hears.items() if fnmatchcase(name, pattern)):
+            case "ids":
+                return self.ids
+            case "frames":
+                return self.frames
+            case "one frame":
+                return self.frames[:, call]
+            case "ids at one frame":
+                return self.ids & self.frames[:, call, None]
+
+
+def n_frames(speech: Spoken) -> int:
+    """Frames that a network has when it follows this."""
+    return speech.mel.shape[1] if speech.durations is None else int(speech.durations.sum())
+
+
+_HEARS_TACOTRON2: Mapping[str, Heard] = {
+    "encoder.*": "ids",
+    "decoder.prenet.*": "frames",
+    "decoder.attention_layer.memory_layer.*": "ids",
+    "decoder.attention_layer.query_layer.*": "one frame",
+    "decoder.attention_layer.*": "ids at one frame",
+    "decoder.*": "one frame",
+    "postnet.*": "frames",
+}
+
+
+def _hears_fastspeech2(model: FastSpeech2) -> Mapping[str, Heard]:
+    level: Mapping[str, Heard] = {"phoneme": "ids", "frame": "frames"}
+    return {
+        "encoder.*": "ids",
+        "variance_adaptor.duration_predictor.*": "ids",
+        "variance_adaptor.pitch_predictor.*": level[model.settings.pitch_level],
+        "variance_adaptor.energy_predictor.*": level[model.settings.energy_level],
+        "*": "frames",
+    }

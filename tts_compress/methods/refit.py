@@ -1,213 +1,38 @@
-"""Affine maps of layers, and how their weights and biases follow given pre-activations again."""
+"""How one layer is refitted, so that it says again what it said in the dense network."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tts_compress.architectures.bidirectional_lstm import BidirectionalLSTM
 from tts_compress.errors import CheckpointError
+from tts_compress.methods.affine import Affine, Arguments
 
 ROWS_AT_ONCE = 2048
 
 
-@dataclass(frozen=True, eq=False)
-class Affine:
-    """The map ``x -> W x + b`` before the activation of a layer, or of an LSTM's gates.
-
-    Attributes:
-        name: Of the layer, for messages.
-        weights: Tensors that are W side by side, ``(rows, columns, ...)``; a convolution's is read
-            as one column for each tap of each channel.
-        biases: Tensors that add up to b, ``(rows,)`` each; none where the layer has no bias.
-        reads: Gives x, ``(..., columns)``, of one row of the batch or all, from the arguments and
-            the output of the layer.
-        says: Gives ``W x + b``, ``(..., rows)``, likewise.
-        n_fed_back: How many columns read what the layer itself said before, the last ones.
-    """
-
-    name: str
-    weights: tuple[Tensor, ...]
-    biases: tuple[Tensor, ...]
-    reads: Callable[[tuple[Tensor, ...], Tensor], Tensor]
-    says: Callable[[tuple[Tensor, ...], Tensor], Tensor]
-    n_fed_back: int = 0
-
-    @property
-    def matrix(self) -> Tensor:
-        """W, ``(rows, columns)``."""
-        return torch.cat([weight.detach().flatten(1) for weight in self.weights], 1)
-
-    def write(self, matrix: Tensor) -> None:
-        """Sets W."""
-        widths = [weight[0].numel() for weight in self.weights]
-        for weight, part in zip(self.weights, matrix.split(widths, 1), strict=True):
-            weight.copy_(part.reshape(weight.shape))
-
-
-def affine_maps(name: str, layer: nn.Module) -> list[Affine]:
-    """Gives the affine maps of a layer: none, one, or one for each direction of an LSTM."""
-    if isinstance(layer, nn.Linear):
-        biases = () if layer.bias is None else (layer.bias,)
-        return [Affine(name, (layer.weight,), biases, lambda a, _: a[0], lambda _, y: y)]
-    if isinstance(layer, nn.Conv1d):
-        return [_convolution(name, layer)]
-    if isinstance(layer, nn.LSTMCell):
-        return [_cell(name, layer)]
-    if isinstance(layer, BidirectionalLSTM):
-        return [_direction(name, layer, suffix) for suffix in ("", "_reverse")]
-    return []
-
-
-def _convolution(name: str, layer: nn.Conv1d) -> Affine:
-    def reads(arguments: tuple[Tensor, ...], _: Tensor) -> Tensor:
-        x = arguments[0]
-        columns = functional.unfold(
-            x[:, :, None],
-            (1, layer.kernel_size[0]),
-            dilation=(1, layer.dilation[0]),
-            padding=(0, int(layer.padding[0])),
-            stride=(1, layer.stride[0]),
-        )
-        return columns.transpose(1, 2)
-
-    biases = () if layer.bias is None else (layer.bias,)
-    return Affine(name, (layer.weight,), biases, reads, lambda _, y: y.transpose(1, 2))
-
-
-def _gates(
-    name: str,
-    tensors: tuple[Tensor, Tensor, Tensor, Tensor],
-    reads: Callable[[tuple[Tensor, ...], Tensor], Tensor],
-) -> Affine:
-    w_ih, w_hh, b_ih, b_hh = tensors
-
-    def says(arguments: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        return functional.linear(reads(arguments, output), torch.cat((w_ih, w_hh), 1), b_ih + b_hh)
-
-    return Affine(name, (w_ih, w_hh), (b_ih, b_hh), reads, says, w_hh.shape[1])
-
-
-def _cell(name: str, layer: nn.LSTMCell) -> Affine:
-    tensors = (layer.weight_ih, layer.weight_hh, layer.bias_ih, layer.bias_hh)
-    return _gates(name, tensors, lambda a, _: torch.cat((a[0], a[1][0]), -1))
-
-
-def _direction(name: str, layer: BidirectionalLSTM, suffix: str) -> Affine:
-    ahead = layer.units[0]
-
-    def reads(arguments: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        if suffix:  # the output is zero at padding, where a sentence's last state comes from
-            before = functional.pad(output[:, 1:, ahead:], (0, 0, 0, 1))
-        else:
-            before = functional.pad(output[:, :-1, :ahead], (0, 0, 1, 0))
-        return torch.cat((arguments[0], before), -1)
-
-    w_ih, w_hh, b_ih, b_hh = (
-        layer.get_parameter(part + suffix)
-        for part in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-    )
-    return _gates(name, (w_ih, w_hh, b_ih, b_hh), reads)
-
-
-def kept(matrix: Tensor, dense: Tensor) -> tuple[Tensor, Tensor] | None:
-    """Gives the rows and columns that are left of a matrix, if its columns are to be refitted.
-
-    That is if some columns are zero that were not, and there are no zeros beside them and whole
-    rows; otherwise None.
-
-    >>> dense = torch.ones(2, 3)
-    >>> kept(torch.tensor([[1.0, 0.0, 2.0], [3.0, 0.0, 4.0]]), dense)[1].tolist()
-    [0, 2]
-    >>> kept(torch.tensor([[1.0, 0.0, 2.0], [3.0, 5.0, 4.0]]), dense) is None
-    True
-    """
-    there = matrix != 0
-    rows, columns = there.any(1), there.any(0)
-    gone = ~columns & (dense != 0).any(0)
-    whole = torch.equal(there, rows[:, None] & columns)
-    if not (whole and bool(gone.any()) and bool(rows.any())):
-        return None
-    return rows.nonzero()[:, 0], columns.nonzero()[:, 0]
-
-
-@dataclass
-class Moments:
-    """Sums over positions of what a layer reads and of what it should say, in float64.
-
-    >>> moments = Moments()
-    >>> moments.add(torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0], [5.0]]))
-    >>> weight, bias = moments.solve(torch.zeros(1, 1), 1e-12, intercept=True)
-    >>> weight.round(decimals=6).tolist(), bias.round(decimals=6).tolist()
-    ([[2.0]], [1.0])
-    """
-
-    n: int = 0
-    xx: Tensor | None = None
-    xy: Tensor | None = None
-    _waiting: list[tuple[Tensor, Tensor]] = field(default_factory=list)
-
-    def add(self, x: Tensor, y: Tensor) -> None:
-        """Counts positions in: inputs ``(positions, columns)`` and targets ``(positions, rows)``."""
-        self._waiting.append((x, y))
-        if sum(len(waiting) for waiting, _ in self._waiting) >= ROWS_AT_ONCE:
-            self._flush()
-
-    def _flush(self) -> None:
-        if not self._waiting:
-            return
-        xs, ys = zip(*self._waiting, strict=True)
-        self._waiting.clear()
-        x = functional.pad(torch.cat(xs).double(), (0, 1), value=1.0)
-        y = torch.cat(ys).double()
-        self.n += len(x)
-        self.xx = x.T @ x if self.xx is None else self.xx.addmm_(x.T, x)
-        self.xy = x.T @ y if self.xy is None else self.xy.addmm_(x.T, y)
-
-    def solve(self, weight: Tensor, ridge: float, intercept: bool) -> tuple[Tensor, Tensor]:
-        """Gives weights ``(rows, columns)`` and bias ``(rows,)`` of least squares.
-
-        Minimised is the squared error plus `ridge` times the mean square of the (centred) inputs,
-        times the squared distance to the given weights.
-
-        Args:
-            weight: What the ridge pulls towards.
-            ridge: How hard.
-            intercept: Whether there is a bias; it is zero otherwise.
-        """
-        self._flush()
-        assert self.xx is not None
-        assert self.xy is not None
-        xx, xy = self.xx[:-1, :-1], self.xy[:-1]
-        mean_x, mean_y = self.xx[:-1, -1] / self.n, self.xy[-1] / self.n
-        if intercept:
-            xx = xx - self.n * torch.outer(mean_x, mean_x)
-            xy = xy - self.n * torch.outer(mean_x, mean_y)
-        start = weight.double().T
-        size = xx.diagonal().mean().clamp(min=1e-300)
-        damped = xx + ridge * size * torch.eye(len(xx), dtype=xx.dtype, device=xx.device)
-        step = torch.cholesky_solve(xy - xx @ start, torch.linalg.cholesky(damped))
-        fitted = start + step
-        bias = mean_y - mean_x @ fitted if intercept else torch.zeros_like(mean_y)
-        return fitted.T, bias
-
-
 @dataclass
 class Spread:
-    """Sums of values and their squares over positions, in float64."""
+    """Sums of values and of their squares over positions, in float64.
+
+    >>> spread = Spread()
+    >>> spread.add(torch.tensor([[1.0], [3.0]]))
+    >>> spread.mean.tolist(), spread.variance.tolist()
+    ([2.0], [1.0])
+    """
 
     n: int = 0
     total: Tensor | None = None
     squares: Tensor | None = None
 
-    def add(self, y: Tensor) -> None:
+    def add(self, values: Tensor) -> None:
         """Counts positions in, ``(positions, features)``."""
-        wide = y.double()
+        wide = values.double()
         self.n += len(wide)
-        self.total = wide.sum(0) + (0 if self.total is None else self.total)
-        self.squares = wide.square().sum(0) + (0 if self.squares is None else self.squares)
+        self.total = _plus(self.total, wide.sum(0))
+        self.squares = _plus(self.squares, wide.square().sum(0))
 
     @property
     def mean(self) -> Tensor:
@@ -222,11 +47,196 @@ class Spread:
         return (self.squares / self.n - self.mean.square()).clamp(min=0)
 
 
-def shift_bias(affine: Affine, dense: Affine, shift: Tensor) -> None:
-    """Adds to the bias of a map, but for rows that were pruned with theirs."""
-    if not affine.biases:
-        return
-    bias, before = affine.biases[0], dense.biases[0]
-    silent = (affine.matrix == 0).all(1)
-    pruned = (bias == 0) & ((before != 0) | silent)
-    bias.add_(torch.where(pruned, 0.0, shift).to(bias.dtype))
+def _plus(total: Tensor | None, more: Tensor) -> Tensor:
+    return more if total is None else total.add_(more)
+
+
+@dataclass
+class Moments:
+    """Sums of products over positions of what a layer reads and should say, in float64.
+
+    >>> moments = Moments()
+    >>> moments.add(torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0], [5.0]]))
+    >>> weight, bias = moments.solve(torch.zeros(1, 1), ridge=1e-9, intercept=True)
+    >>> weight.round(decimals=6).tolist(), bias.round(decimals=6).tolist()
+    ([[2.0]], [1.0])
+    """
+
+    n: int = 0
+    xx: Tensor | None = None
+    xy: Tensor | None = None
+    _waiting: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+
+    def add(self, x: Tensor, y: Tensor) -> None:
+        """Counts in inputs ``(positions, columns)`` and targets ``(positions, rows)``."""
+        self._waiting.append((x, y))
+        if sum(len(waiting) for waiting, _ in self._waiting) >= ROWS_AT_ONCE:
+            self._take()
+
+    def _take(self) -> None:
+        for x, y in self._pieces():
+            self.n += len(x)
+            wide = functional.pad(x.double(), (0, 1), value=1.0)
+            self.xx = _plus(self.xx, wide.T @ wide)
+            self.xy = _plus(self.xy, wide.T @ y.double())
+
+    def _pieces(self) -> Iterator[tuple[Tensor, Tensor]]:
+        if self._waiting:
+            x, y = (torch.cat(parts) for parts in zip(*self._waiting, strict=True))
+            self._waiting.clear()
+            yield from zip(torch.split(x, ROWS_AT_ONCE), torch.split(y, ROWS_AT_ONCE), strict=True)
+
+    def solve(self, weight: Tensor, ridge: float, intercept: bool) -> tuple[Tensor, Tensor]:
+        """Gives weights ``(rows, columns)`` and a bias ``(rows,)`` by ridge least squares.
+
+        They minimise the squared error, plus the squared distance to the given weights times
+        `ridge` times the mean square of an input (about its mean, with a bias).
+
+        Args:
+            weight: What the ridge pulls towards.
+            ridge: How hard.
+            intercept: Whether there is a bias; it is zero otherwise.
+        """
+        self._take()
+        assert self.xx is not None
+        assert self.xy is not None
+        xx, xy = self.xx[:-1, :-1], self.xy[:-1]
+        mean_x, mean_y = self.xx[:-1, -1] / self.n, self.xy[-1] / self.n
+        if intercept:
+            xx = xx - self.n * torch.outer(mean_x, mean_x)
+            xy = xy - self.n * torch.outer(mean_x, mean_y)
+        size = xx.diagonal().mean().clamp(min=1e-30)
+        damped = xx + ridge * size * torch.eye(len(xx), dtype=xx.dtype, device=xx.device)
+        start = weight.double().T
+        fitted = start + torch.cholesky_solve(xy - xx @ start, torch.linalg.cholesky(damped))
+        bias = mean_y - mean_x @ fitted if intercept else torch.zeros_like(mean_y)
+        return fitted.T, bias
+
+
+@dataclass
+class AffineRefit:
+    """Makes an affine map say what the dense network's said, from what it reads now.
+
+    What left of whole columns is fitted by least squares; of other maps, the bias is moved to the
+    dense mean. An LSTM's gates are fitted on the states of the dense network: with them right, the
+    states come out right in turn, while its own would be those of the map before it was refitted.
+
+    Attributes:
+        layer: Its name, for messages.
+        own: The map that is refitted.
+        dense: The same map of the dense network.
+        kept: Rows and columns that are fitted; None where only the bias is.
+    """
+
+    layer: str
+    own: Affine
+    dense: Affine
+    kept: tuple[Tensor, Tensor] | None
+    wanted: Spread = field(default_factory=Spread)
+    found: Spread = field(default_factory=Spread)
+    moments: Moments = field(default_factory=Moments)
+    targets: list[Tensor] = field(default_factory=list)
+    states: list[Tensor] = field(default_factory=list)
+
+    def listen(self, heard: Arguments, output: Tensor, data: Tensor) -> None:
+        """Notes what the dense layer said, at the positions where `data` is True."""
+        if self.dense.said is None:
+            x = self.dense.reads(heard, output)
+            self.states.append(x[..., x.shape[-1] - self.dense.n_states :].clone())
+            said = functional.linear(x, self.dense.matrix, self.dense.bias)[data]
+        else:
+            said = self.dense.said(output)[data]
+        self.wanted.add(said)
+        if self.kept is not None:
+            self.targets.append(said[:, self.kept[0]])
+
+    def hear(self, heard: Arguments, output: Tensor, data: Tensor, call: int) -> None:
+        """Notes what the layer hears in its own network, in a call of the same number."""
+        if self.kept is not None:
+            x = self._reads(heard, output, call)[data][:, self.kept[1]]
+            self.moments.add(x, self.targets[call])
+        elif self.own.said is None:
+            x = self._reads(heard, output, call)
+            self.found.add(functional.linear(x, self.own.matrix, self.own.bias)[data])
+        else:
+            self.found.add(self.own.said(output)[data])
+
+    def _reads(self, heard: Arguments, output: Tensor, call: int) -> Tensor:
+        x = self.own.reads(heard, output)
+        if not self.own.n_states:
+            return x
+        return torch.cat((x[..., : -self.own.n_states], self.states[call]), -1)
+
+    def fit(self, ridge: float) -> None:
+        """Changes the map in place; what is zero stays zero.
+
+        Raises:
+            CheckpointError: What the layer hears or says is not finite.
+        """
+        self._check()
+        if self.kept is None:
+            self.own.shift(self.wanted.mean - self.found.mean, self.dense)
+            return
+        rows, columns = self.kept
+        matrix, before = self.own.matrix, self.own.bias.double()
+        inner = matrix[rows[:, None], columns]
+        fitted, bias = self.moments.solve(inner, ridge, bool(self.own.biases))
+        matrix[rows[:, None], columns] = fitted.to(matrix.dtype)
+        self.own.write(matrix)
+        after = self.wanted.mean.index_copy(0, rows, bias)  # rows that are gone say the dense mean
+        self.own.shift(after - before, self.dense)
+
+    def _check(self) -> None:
+        for whose, sums in (
+            ("the dense network", self.wanted.total),
+            ("the compressed network", self.found.total if self.kept is None else self.moments.xy),
+        ):
+            if sums is not None and not bool(torch.isfinite(sums).all()):
+                raise CheckpointError(
+                    f"recalibrate: what {self.layer!r} hears or says of the calibration sentences "
+                    f"is not finite in {whose}, got NaN or infinity. "
+                    "Use a checkpoint from before the training diverged, or prune less."
+                )
+
+
+@dataclass
+class NormRefit:
+    """Gives a batch norm's output the mean and standard deviation that it had when dense.
+
+    Channels that hear what they heard, or say nothing, keep their statistics.
+    """
+
+    own: nn.BatchNorm1d
+    dense: nn.BatchNorm1d
+    wanted: Spread = field(default_factory=Spread)
+    found: Spread = field(default_factory=Spread)
+
+    def listen(self, heard: Arguments, _: Tensor, data: Tensor) -> None:
+        """Notes what the dense layer heard, at the positions where `data` is True."""
+        self.wanted.add(heard[0].transpose(1, 2)[data])
+
+    def hear(self, heard: Arguments, _: Tensor, data: Tensor, call: int) -> None:
+        """Notes what the layer hears in its own network."""
+        self.found.add(heard[0].transpose(1, 2)[data])
+
+    def fit(self, ridge: float) -> None:
+        """Changes the running statistics in place."""
+        mean, variance = _statistics(self.own)
+        dense_mean, dense_variance = _statistics(self.dense)
+        wanted, found = self.wanted.variance, self.found.variance
+        scale = (dense_variance + self.dense.eps).rsqrt()
+        ratio = found / (wanted * scale.square())
+        new_variance = torch.where(wanted > 0, ratio - self.own.eps, variance).clamp(min=0)
+        said = (self.wanted.mean - dense_mean) * scale
+        new_mean = self.found.mean - said * (new_variance + self.own.eps).sqrt()
+        stays = (self.wanted.mean == self.found.mean) & (wanted == found)
+        stays |= (self.own.weight == 0) & (self.own.bias == 0)
+        for name, old, new in (
+            ("running_mean", mean, new_mean),
+            ("running_var", variance, new_variance),
+        ):
+            self.own.get_buffer(name).copy_(torch.where(stays, old, new))
+
+
+def _statistics(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+    return norm.get_buffer("running_mean").double(), norm.get_buffer("running_var").double()

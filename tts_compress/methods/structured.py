@@ -45,6 +45,7 @@ class Structured(Method):
         lt=1,
         allow_inf_nan=False,
         description="Fraction of units that leave, in [0, 1).",
+        examples=[0.5],
     )
     keep: int | None = Field(
         None, ge=1, description="Units that stay, in each layer or, of scope global, in all."
@@ -53,7 +54,6 @@ class Structured(Method):
         1, ge=1, description="Widths become a multiple of this, rounded up; 8 or 16 suit SIMD."
     )
     minimum: int = Field(1, ge=1, description="Units that each layer keeps at least.")
-
     score: str = Field("l2", description="What ranks units.")
 
     @model_validator(mode="after")
