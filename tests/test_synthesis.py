@@ -39,7 +39,7 @@ def tacotron2():
         Tacotron2Settings(
             embedding_dim=16,
             encoder_channels=(16,),
-            encoder_lstm_units=8,
+            encoder_lstm_units=(8, 8),
             prenet_units=(16, 8),
             attention_rnn_units=16,
             decoder_rnn_units=16,

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from tts_compress.architectures.fastspeech2 import FastSpeech2
+from tts_compress.architectures.following import follow as follow_batch
+from tts_compress.architectures.following import pad
 from tts_compress.architectures.tacotron2 import Tacotron2
 from tts_compress.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from tts_compress.errors import CheckpointError
@@ -113,7 +115,7 @@ def speak(model: nn.Module, sentences: Sequence[str], seed: int = 0) -> list[Spe
 def _speak_batch(
     model: nn.Module, texts: Sequence[str], encoded: Sequence[list[int]], seed: int
 ) -> list[Speech]:
-    ids, lengths = _pad([torch.tensor(row) for row in encoded], model)
+    ids, lengths = pad([torch.tensor(row) for row in encoded], model)
     if isinstance(model, Tacotron2):
         generator = torch.Generator().manual_seed(seed)
         out = model.infer(ids, lengths, generator=generator, max_steps=MAX_STEPS)
@@ -146,12 +148,6 @@ def _rows(
     return zip(range(len(texts)), texts, symbols.tolist(), frames.tolist(), strict=True)
 
 
-def _pad(rows: Sequence[Tensor], model: nn.Module) -> tuple[Tensor, Tensor]:
-    device = next(model.parameters()).device
-    lengths = torch.tensor([len(row) for row in rows], device=device)
-    return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True).to(device), lengths
-
-
 @torch.inference_mode()
 def follow(model: nn.Module, references: Sequence[Speech], seed: int = 0) -> list[Tensor]:
     """Speaks each sentence in the timing of a reference, so that frames can be compared one by one.
@@ -170,22 +166,9 @@ def follow(model: nn.Module, references: Sequence[Speech], seed: int = 0) -> lis
     followed: list[Tensor] = []
     for first in range(0, len(references), BATCH_SIZE):
         batch = references[first : first + BATCH_SIZE]
-        ids, lengths = _pad([speech.ids for speech in batch], model)
-        frames, mel_lengths = _pad([speech.mel.T for speech in batch], model)
-        if isinstance(model, Tacotron2):
-            generator = torch.Generator().manual_seed(seed)
-            mels = model(
-                ids,
-                lengths,
-                frames.transpose(1, 2),
-                mel_lengths,
-                generator=generator,
-                mask_padding=True,
-            ).mel_postnet
-        else:
-            durations, _ = _pad([cast(Tensor, speech.durations) for speech in batch], model)
-            mels = model(ids, lengths, durations=durations).mel_postnet
-        followed += [mels[row, :, :length].cpu() for row, length in enumerate(mel_lengths.tolist())]
+        mels = follow_batch(model, batch, seed).mel_postnet
+        lengths = [speech.mel.shape[1] for speech in batch]
+        followed += [mels[row, :, :length].cpu() for row, length in enumerate(lengths)]
     return followed
 
 

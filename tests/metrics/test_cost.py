@@ -1,18 +1,20 @@
+import math
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
 
 from tts_compress.errors import TtsCompressError
 from tts_compress.metrics.cost import (
+    effective_macs_per_second,
+    macs_per_second,
     n_nonzero,
     n_parameters,
+    peak_memory_bytes,
     peak_rss_bytes,
-    real_time_factor,
     sparsity,
     state_dict_bytes,
 )
@@ -55,38 +57,19 @@ def test_sparsity_of_unknown_names(model):
         sparsity(model, [])
 
 
-def test_real_time_factor_is_the_median_and_restores_threads(monkeypatch):
-    threads = []
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
-    monkeypatch.setattr(torch, "set_num_threads", threads.append)
-    clock = iter([0.0, 1.0, 10.0, 13.0, 20.0, 90.0])
-    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
-    calls = []
-    assert real_time_factor(lambda: calls.append(len(threads)), 6.0, repeats=3) == 0.5
-    assert calls == [1, 1, 1, 1]
-    assert threads == [1, 7]
+def test_macs_per_second_are_pooled():
+    assert macs_per_second([100, 500], [1.0, 2.0]) == 200
+    assert effective_macs_per_second([100, 50], [1.0, 0.5]) == 100
 
 
-def test_threads_are_restored_after_an_error(monkeypatch):
-    threads = []
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
-    monkeypatch.setattr(torch, "set_num_threads", threads.append)
-
-    def fails():
-        raise RuntimeError("mute")
-
-    with pytest.raises(RuntimeError, match="mute"):
-        real_time_factor(fails, 1.0)
-    assert threads == [1, 7]
+@pytest.mark.parametrize(("counts", "seconds"), [([], []), ([1], [0.0]), ([1, 2], [1.0])])
+def test_macs_per_second_of_no_audio(counts, seconds):
+    message = rf"got {len(seconds)}, {len(counts)} and {sum(seconds)}\. Check the model spoke"
+    with pytest.raises(TtsCompressError, match=f"effective_macs_per_second: .*{message}"):
+        effective_macs_per_second(counts, seconds)
 
 
-@pytest.mark.parametrize(("seconds", "repeats"), [(0.0, 5), (1.0, 0)])
-def test_nothing_to_time_is_refused(seconds, repeats):
-    with pytest.raises(TtsCompressError, match=rf"got {seconds} and {repeats}\. Check that"):
-        real_time_factor(lambda: None, seconds, repeats)
-
-
-def test_peak_memory_is_of_this_process_alone():
+def test_peak_rss_is_of_this_process_alone():
     held = np.ones(40_000_000)
     code = (
         "from tts_compress.metrics.cost import peak_rss_bytes\n"
@@ -95,3 +78,21 @@ def test_peak_memory_is_of_this_process_alone():
     )
     child = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert 50_000_000 < int(child.stdout) < held.nbytes <= peak_rss_bytes()
+
+
+def test_peak_memory_is_what_speaking_takes_for_a_while():
+    held = np.ones(10_000_000)  # not counted, since it is there before
+
+    def speak():
+        once, twice = np.ones(4_000_000), np.ones(2_000_000)  # 48 MB at once
+        del once
+        return held[0] + np.ones(1_000_000)[0] + twice[0]
+
+    np.ones(30_000_000)  # a higher peak before does not hide it
+    assert 47e6 < peak_memory_bytes(speak) < 56e6
+    assert peak_memory_bytes(lambda: None) < 2e6
+
+
+def test_peak_memory_is_not_a_number_where_no_process_may_reset_it(monkeypatch, tmp_path):
+    monkeypatch.setattr("tts_compress.metrics.cost.CLEAR_REFS", Path(tmp_path / "none" / "refs"))
+    assert math.isnan(peak_memory_bytes(lambda: None))

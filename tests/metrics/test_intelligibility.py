@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,9 +101,13 @@ def test_hears_a_recording_without_a_network(monkeypatch):
         raise AssertionError("the recognizer asked for a connection")
 
     monkeypatch.setattr(socket.socket, "connect", no_network)
-    recognizer = Recognizer()
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    recognizer = Recognizer(threads=1)
     wav = read_wav(GOLDEN / "LJ001-0002.wav")
     heard = recognizer.transcribe(wav, 22050)
     assert word_errors(heard, "in being comparatively modern.") == WordErrors(0, 0, 0, 4)
     assert recognizer.transcribe(wav * 0, 22050) == ""
     assert recognizer.transcribe(wav, 22050) == heard
+    assert torch.get_num_threads() == 3
+    torch.set_num_threads(n_threads)

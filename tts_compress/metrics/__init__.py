@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from tts_compress.metrics import attention, cost, intelligibility, mel
+from tts_compress.metrics import attention, cost, intelligibility, mel, speed
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,12 @@ METRICS: dict[str, Metric] = {
     "n_parameters": Metric(cost.n_parameters, "run", "weights", "lower"),
     "n_nonzero": Metric(cost.n_nonzero, "run", "weights", "lower"),
     "sparsity": Metric(cost.sparsity, "run", "fraction", "none"),
-    "real_time_factor": Metric(cost.real_time_factor, "run", "s/s", "lower"),
+    "macs": Metric(cost.macs, "sentence", "MAC", "lower"),
+    "effective_macs": Metric(cost.effective_macs, "sentence", "MAC", "lower"),
+    "macs_per_second": Metric(cost.macs_per_second, "run", "MAC/s", "lower"),
+    "effective_macs_per_second": Metric(cost.effective_macs_per_second, "run", "MAC/s", "lower"),
+    "real_time_factor": Metric(speed.real_time_factor, "run", "s/s", "lower"),
+    "speedup": Metric(speed.speedup, "run", "times", "higher"),
+    "peak_memory_bytes": Metric(cost.peak_memory_bytes, "run", "bytes", "lower"),
     "peak_rss_bytes": Metric(cost.peak_rss_bytes, "run", "bytes", "lower"),
 }

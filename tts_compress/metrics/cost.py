@@ -1,10 +1,12 @@
-"""What a model costs: bytes, weights, time and memory."""
+"""What a model costs: bytes, weights, multiplications and memory."""
 
+import ctypes
+import gc
+import math
 import resource
-import statistics
 import sys
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,9 @@ from tts_compress.errors import TtsCompressError, nearest
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+STATUS = Path("/proc/self/status")
+CLEAR_REFS = Path("/proc/self/clear_refs")
 
 
 def state_dict_bytes(model: "nn.Module") -> int:
@@ -64,41 +69,81 @@ def sparsity(model: "nn.Module", names: Collection[str]) -> float:
     return n_zero / sum(known[name].numel() for name in names)
 
 
-def real_time_factor(
-    speak: Callable[[], object], seconds_of_audio: float, repeats: int = 5
-) -> float:
-    """Seconds of work for one second of speech, on one thread; lower is faster, below 1 is live.
+@dataclass(frozen=True)
+class Macs:
+    """Multiply-accumulates of one layer.
 
-    The median of `repeats` calls, after one that is not counted. The number of threads is then
-    what it was before.
+    Attributes:
+        dense: All of them.
+        effective: Those whose weight is not zero, and all products of activations.
+    """
+
+    dense: int
+    effective: int
+
+
+def macs(layers: Mapping[str, Macs]) -> int:
+    """Multiply-accumulates of one sentence, zeros included: what dense kernels do.
 
     Args:
-        speak: Makes the speech, each time the same.
-        seconds_of_audio: How long that speech is.
-        repeats: How many calls are timed.
+        layers: Of each layer, from `tts_compress.metrics.macs.sentence_macs`.
+
+    >>> macs({"a": Macs(30, 15), "b": Macs(10, 10)})
+    40
+    """
+    return sum(layer.dense for layer in layers.values())
+
+
+def effective_macs(layers: Mapping[str, Macs]) -> int:
+    """Multiply-accumulates of one sentence whose weight is not zero: what has to be done.
+
+    Products of activations with activations, as inside attention, count fully.
+
+    Args:
+        layers: Of each layer, from `tts_compress.metrics.macs.sentence_macs`.
+
+    >>> effective_macs({"a": Macs(30, 15), "b": Macs(10, 10)})
+    25
+    """
+    return sum(layer.effective for layer in layers.values())
+
+
+def macs_per_second(counts: Sequence[float], seconds: Sequence[float]) -> float:
+    """Multiply-accumulates for one second of audio, over all sentences together.
+
+    Args:
+        counts: `macs` of each sentence.
+        seconds: How long each is.
 
     Raises:
-        TtsCompressError: There is no speech, or nothing to time.
-    """
-    import torch
+        TtsCompressError: There is no audio, or not as many lengths as counts.
 
-    if seconds_of_audio <= 0 or repeats < 1:
+    >>> macs_per_second([300, 100], [1.5, 0.5])
+    200.0
+    """
+    return _per_second("macs_per_second", counts, seconds)
+
+
+def effective_macs_per_second(counts: Sequence[float], seconds: Sequence[float]) -> float:
+    """The same of `effective_macs`.
+
+    Args:
+        counts: `effective_macs` of each sentence.
+        seconds: How long each is.
+
+    Raises:
+        TtsCompressError: There is no audio, or not as many lengths as counts.
+    """
+    return _per_second("effective_macs_per_second", counts, seconds)
+
+
+def _per_second(where: str, counts: Sequence[float], seconds: Sequence[float]) -> float:
+    if len(counts) != len(seconds) or sum(seconds) <= 0:
         raise TtsCompressError(
-            "real_time_factor: needs more than 0 seconds of speech and at least 1 repeat, "
-            f"got {seconds_of_audio!r} and {repeats!r}. Check that the model spoke."
+            f"{where}: needs as many lengths as counts and more than 0 seconds, "
+            f"got {len(seconds)!r}, {len(counts)!r} and {sum(seconds)!r}. Check the model spoke."
         )
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        speak()
-        times = []
-        for _ in range(repeats):
-            start = time.perf_counter()
-            speak()
-            times.append(time.perf_counter() - start)
-    finally:
-        torch.set_num_threads(n_threads)
-    return statistics.median(times) / seconds_of_audio
+    return sum(counts) / sum(seconds)
 
 
 def peak_rss_bytes() -> int:
@@ -108,10 +153,35 @@ def peak_rss_bytes() -> int:
     this program alone; `ru_maxrss`, used elsewhere, starts at the peak of the program that
     started this one.
     """
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
+    if STATUS.exists():
+        return _status("VmHWM")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def peak_memory_bytes(speak: Callable[[], object]) -> float:
+    """Most host memory that speaking takes at once, above what is held before; NaN if unknown.
+
+    Weights that are loaded before are not in it, nor what a first call sets up once: `speak` is
+    called twice, and the second call is measured. Memory that was freed but kept by the allocator
+    is given back first, so that it cannot hide what is used. Only Linux with glibc lets a process
+    reset its high-water mark; elsewhere there is no such measure.
+
+    Source: man page proc_pid_clear_refs(5), value 5.
+    """
+    speak()
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+        CLEAR_REFS.write_text("5")
+    except (OSError, AttributeError):
+        return math.nan
+    before = _status("VmRSS")
+    speak()
+    return max(0, _status("VmHWM") - before)
+
+
+def _status(field: str) -> int:
+    """Gives a figure that Linux keeps of this process, in bytes."""
+    lines = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
+    return int(lines[field].split()[0]) * 1024

