@@ -11,7 +11,7 @@ from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.checkpoints import load_model
 from tts_compress.audio.wav import write_wav
 from tts_compress.errors import RecipeError
-from tts_compress.methods.base import Context, Memory
+from tts_compress.methods.base import Change, Context, Memory
 from tts_compress.metrics import taking
 from tts_compress.metrics.intelligibility import Recognizer
 from tts_compress.metrics.reference import Reference
@@ -41,7 +41,7 @@ def execute(run: Run, folder: Path, memory: Memory, reference: Path | None, devi
         context.finetuner = finetuner(run.training, context, folder, device)
     vocode = _vocoder(run.evaluate.vocoder, seed, device)
     recognizer = _recognizer(run.evaluate.recognizer) if run.evaluate.recognizer else None
-    changes = tuple(change for stage in run.stages for change in stage(model, context))
+    changes, pruned = _compress(model, run, context)
     saved = artifact.save(folder / "artifact", model, changes, run=run)
     gzip_bytes = artifact.save_public_checkpoint(folder / "checkpoint.pt.gz", model)
     model = artifact.load_model(folder / "artifact").to(device)
@@ -56,7 +56,7 @@ def execute(run: Run, folder: Path, memory: Memory, reference: Path | None, devi
     records = [
         take("gzip_bytes", gzip_bytes, unit="bytes"),
         take("artifact_bytes", saved.n_bytes, unit="bytes"),
-        *taking.of_model(take, model, changes),
+        *taking.of_model(take, model, pruned),
         *repeats,
         *_of_speech(take, model, spoken, dense, seed),
     ]
@@ -71,6 +71,19 @@ def execute(run: Run, folder: Path, memory: Memory, reference: Path | None, devi
     done = folder / "DONE.tmp"
     done.write_text(run.name + "\n", encoding="utf-8")
     done.replace(folder / "DONE")
+
+
+def _compress(
+    model: Architecture, run: Run, context: Context
+) -> tuple[tuple[Change, ...], set[str]]:
+    """Does the stages of a run, and gives what they changed, and the tensors that were pruned."""
+    changes: list[Change] = []
+    pruned: set[str] = set()
+    for stage in run.stages:
+        changed = stage(model, context)
+        changes += changed
+        pruned |= {change.layer for change in changed if stage.prunes}
+    return tuple(changes), pruned
 
 
 def _load(given: Checkpoint, device: str) -> Architecture:

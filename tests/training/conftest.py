@@ -1,9 +1,13 @@
+import math
 from pathlib import Path
 
 import pytest
+import torch
 
-from tts_compress.architectures.fastspeech2 import FastSpeech2Settings
-from tts_compress.architectures.tacotron2 import Tacotron2Settings
+from tts_compress.architectures import ARCHITECTURES
+from tts_compress.architectures.base import Architecture
+from tts_compress.architectures.fastspeech2 import FastSpeech2, FastSpeech2Settings
+from tts_compress.architectures.tacotron2 import Tacotron2, Tacotron2Settings
 from tts_compress.architectures.transformer import BlockSettings
 from tts_compress.audio.mel import SAMPLE_RATE
 from tts_compress.audio.wav import read_wav, write_wav
@@ -24,7 +28,7 @@ TINY = {
         text="phones",
         embedding_dim=16,
         encoder_channels=(16,),
-        encoder_lstm_units=8,
+        encoder_lstm_units=(8, 8),
         prenet_units=(8, 8),
         attention_rnn_units=16,
         decoder_rnn_units=16,
@@ -83,6 +87,32 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus of seven sentences; its features are computed once."""
     pytest.importorskip("pyworld")
     return make_corpus(tmp_path_factory.mktemp("corpus"), 7)
+
+
+def talker(architecture: str, *, seed: int = 0) -> Architecture:
+    """Gives a tiny network of random weights whose sentences end as speech does."""
+    torch.manual_seed(seed)
+    model = ARCHITECTURES[architecture](TINY[architecture]).eval()
+    with torch.no_grad():
+        if isinstance(model, FastSpeech2):  # about 5 frames a symbol
+            model.variance_adaptor.duration_predictor.linear_layer.bias.fill_(math.log(6))
+        elif isinstance(model, Tacotron2):
+            _count_frames(model)
+    return model
+
+
+def _count_frames(model: Tacotron2) -> None:
+    """Makes the cell of one LSTM unit grow by 0.01 a frame, and the gate fire at tanh(0.5)."""
+    lstm, gate = model.decoder.decoder_rnn, model.decoder.gate_layer.linear_layer
+    units = lstm.hidden_size
+    rows = torch.arange(4) * units  # input, forget, cell and output gate of unit 0
+    lstm.weight_ih[rows] = 0.0
+    lstm.weight_hh[rows] = 0.0
+    lstm.bias_ih[rows] = torch.tensor([20.0, 20.0, 0.01, 20.0])
+    lstm.bias_hh[rows] = 0.0
+    gate.weight.zero_()
+    gate.weight[0, 0] = 1000.0
+    gate.bias.fill_(-1000 * math.tanh(0.5))
 
 
 @pytest.fixture

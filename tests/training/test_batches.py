@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import torch
 from hypothesis import given
@@ -51,7 +53,9 @@ def test_a_batch_has_sentences_of_like_length():
 
 
 def test_collate_pads_a_hand_made_batch():
-    batch = collate([features([2, 1, 1], 0.5), features([1, 2], 0.25)], "tacotron2")
+    batch = collate(
+        [features([2, 1, 1], 0.5).example("tacotron2"), features([1, 2], 0.25).example("tacotron2")]
+    )
     assert batch.ids.tolist() == [[1, 2, 3], [1, 2, 0]]
     assert batch.id_lengths.tolist() == [3, 2]
     assert batch.frames.tolist() == [[2, 1, 1], [1, 2, 0]]
@@ -61,7 +65,12 @@ def test_collate_pads_a_hand_made_batch():
 
 
 def test_fastspeech2_has_no_last_silence_and_normalised_pitch():
-    batch = collate([features([2, 1, 1], 0.5), features([1, 2], 0.25)], "fastspeech2")
+    batch = collate(
+        [
+            features([2, 1, 1], 0.5).example("fastspeech2"),
+            features([1, 2], 0.25).example("fastspeech2"),
+        ]
+    )
     assert batch.ids.tolist() == [[1, 2], [1, 0]]
     assert batch.mel_lengths.tolist() == [3, 1]
     assert batch.mels.shape == (2, 80, 3)
@@ -70,5 +79,19 @@ def test_fastspeech2_has_no_last_silence_and_normalised_pitch():
 
 
 def test_a_batch_goes_to_a_device():
-    moved = collate([features([2, 1], 0.5)], "tacotron2").to(torch.device("meta"))
-    assert all(tensor.is_meta for tensor in vars(moved).values())
+    moved = collate([features([2, 1], 0.5).example("tacotron2")]).to(torch.device("meta"))
+    assert all(tensor.is_meta for tensor in vars(moved).values() if tensor is not None)
+
+
+def test_attention_is_padded_along_both_axes_where_every_sentence_has_one():
+    sentences = [
+        features([2, 1], 0.5).example("tacotron2"),
+        features([1], 0.5).example("tacotron2"),
+    ]
+    assert collate(sentences).attention is None
+    long, short = torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]), torch.ones(1, 1)
+    given = [replace(s, attention=a) for s, a in zip(sentences, (long, short), strict=True)]
+    assert collate([given[0], sentences[1]]).attention is None
+    batch = collate(given).to(torch.device("cpu"))
+    torch.testing.assert_close(batch.attention[0], long)
+    assert batch.attention[1].tolist() == [[1.0, 0.0], [0.0, 0.0], [0.0, 0.0]]

@@ -7,7 +7,7 @@ import torch
 
 from tts_compress.architectures.checkpoints import load_model
 from tts_compress.errors import CheckpointError, CorpusError, TtsCompressError
-from tts_compress.training.loop import train
+from tts_compress.training.loop import _trainer, train
 from tts_compress.training.settings import TrainSettings
 from tts_compress.training.trainer import Trainer
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.usefixtures("tiny")
 
 
 def tiny_settings(architecture="tacotron2", **changes):
-    small = {"steps": 6, "batch_size": 2, "n_validation": 2, "validate_every": 3}
-    return TrainSettings(architecture, "tiny", **{**small, **changes})
+    small = {"size": "tiny", "steps": 6, "batch_size": 2, "n_validation": 2, "validate_every": 3}
+    return TrainSettings(architecture, **{**small, **changes})
 
 
 def log(out):
@@ -37,6 +37,13 @@ def interrupted_at(monkeypatch, step):
         return advance(self, batch)
 
     monkeypatch.setattr(Trainer, "advance", advance)
+
+
+def test_validation_sentences_are_the_last_and_never_trained_on(corpus):
+    training = _trainer(corpus, tiny_settings())
+    frames = [[e.mel.shape[1] for e in part] for part in (training.training, training.validation)]
+    assert [len(part) for part in frames] == [5, 2]
+    assert min(frames[0]) > max(frames[1])  # each sentence of the corpus is shorter than the last
 
 
 @pytest.mark.parametrize("architecture", ["tacotron2", "fastspeech2"])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -14,7 +16,7 @@ SMALL = {
         Tacotron2Settings(
             embedding_dim=16,
             encoder_channels=(16, 16),
-            encoder_lstm_units=8,
+            encoder_lstm_units=(8, 8),
             prenet_units=(8, 8),
             attention_rnn_units=16,
             decoder_rnn_units=16,
@@ -110,3 +112,16 @@ def test_padding_does_not_change_the_losses(architecture):
         results.append(OBJECTIVES[architecture](model, each, 0.0))
     for name, value in results[0].items():
         torch.testing.assert_close(value, results[1][name], msg=name)
+
+
+def test_given_attention_is_learned_in_place_of_what_frames_imply():
+    model, batch = SMALL["tacotron2"]().eval(), small_batch()
+    implied = soft_alignment(batch.frames, batch.mels.shape[2])
+
+    def losses(attention):
+        torch.manual_seed(1)
+        return OBJECTIVES["tacotron2"](model, replace(batch, attention=attention), 1.0)
+
+    torch.testing.assert_close(losses(implied), losses(None))
+    for name in ("mel", "attention"):
+        assert losses(implied.roll(1, 2))[name] != losses(None)[name]

@@ -110,6 +110,7 @@ class Method(BaseModel):
 
     Attributes:
         needs: What data the method asks for.
+        prunes: Whether the method takes weights out; others mend what is left, or cut it to size.
         method: Its name in recipes.
         enabled: Whether the stage is done at all; swept, it compares with and without.
     """
@@ -117,6 +118,7 @@ class Method(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     needs: ClassVar[Literal["nothing", "calibration", "training"]] = "nothing"
+    prunes: ClassVar[bool] = True
     method: str
     enabled: bool = Field(
         True, description="Whether the stage is done; sweep [false, true] to compare.", exclude=True

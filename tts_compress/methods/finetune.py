@@ -35,13 +35,14 @@ class Finetune(Method):
     """
 
     needs: ClassVar[Literal["training"]] = "training"
+    prunes: ClassVar[bool] = False
     method: Literal["finetune"] = "finetune"
     steps: int = Field(200, ge=1, description="Steps to train.", examples=[2])
     minutes: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="Time that ends it, even if steps are left."
     )
     learning_rate: float = Field(
-        5e-4, gt=0, allow_inf_nan=False, description="Peak of AdamW's learning rate."
+        1e-3, gt=0, allow_inf_nan=False, description="Peak of AdamW's learning rate."
     )
     warmup: int = Field(20, ge=0, description="Steps over which the learning rate rises.")
     batch_size: int = Field(8, ge=1, description="Sentences a step.")

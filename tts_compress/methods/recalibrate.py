@@ -37,6 +37,7 @@ class Recalibrate(Method):
     """
 
     needs: ClassVar[Literal["nothing", "calibration", "training"]] = "calibration"
+    prunes: ClassVar[bool] = False
     method: Literal["recalibrate"] = "recalibrate"
     ridge: float = Field(
         0.01,

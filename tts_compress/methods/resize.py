@@ -1,6 +1,6 @@
 """Resizing: what is masked leaves, and the network is the same class with smaller settings."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tts_compress.errors import RecipeError
 from tts_compress.methods.base import Change, Context, Method
@@ -25,6 +25,7 @@ class Resize(Method):
     Source: the propagation of FluxPrune; Wen et al. 2018 for LSTMs.
     """
 
+    prunes: ClassVar[bool] = False
     method: Literal["resize"] = "resize"
 
     @property

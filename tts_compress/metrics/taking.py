@@ -1,6 +1,6 @@
 """Every measure that is taken of a run, as its records."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,6 @@ from torch import nn
 
 from tts_compress.audio.mel import SAMPLE_RATE
 from tts_compress.audio.wav import read_wav
-from tts_compress.methods.base import Change
 from tts_compress.metrics import METRICS
 from tts_compress.metrics.intelligibility import Recognizer, normalize_words, word_errors
 from tts_compress.metrics.macs import sentence_macs
@@ -42,12 +41,12 @@ class Taker:
         return Record(self.run_id, metric, sentence, value, unit or METRICS[metric].unit)
 
 
-def of_model(take: Taker, model: nn.Module, changes: Sequence[Change]) -> Iterator[Record]:
-    """Counts the weights; the sparsity is that of the changed tensors that are still there."""
+def of_model(take: Taker, model: nn.Module, pruned: Collection[str]) -> Iterator[Record]:
+    """Counts the weights; the sparsity is that of the parameters that were pruned."""
     for name in OF_MODEL:
         yield take(name, METRICS[name].measure(model))
     known = dict(model.named_parameters())
-    names = sorted({change.layer for change in changes} & known.keys())
+    names = sorted(known.keys() & pruned)
     if names:
         yield take("sparsity", METRICS["sparsity"].measure(model, names))
 

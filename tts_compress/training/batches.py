@@ -2,16 +2,36 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-
-from tts_compress.training.features import Features
+from torch.nn.utils.rnn import pad_sequence
 
 PADDED_MEL = -11.5129  # ln 1e-5, the floor of a log-mel
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One sentence as one architecture learns it.
+
+    Attributes:
+        ids: Symbols, ``(ids,)``.
+        frames: Frames of each symbol, ``(ids,)``.
+        mel: Log-mel of these frames, ``(n_mels, frames)``.
+        pitch: Normalised pitch of each symbol, ``(ids,)``, or of each frame where the network
+            hears it so; a zero for Tacotron2.
+        energy: Normalised energy, likewise.
+        attention: What Tacotron2's attention is to learn, ``(frames, ids)``; what `frames` imply
+            where it is None.
+    """
+
+    ids: Tensor
+    frames: Tensor
+    mel: Tensor
+    pitch: Tensor
+    energy: Tensor
+    attention: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -24,8 +44,11 @@ class Batch:
         frames: Frames of each symbol, ``(batch, ids)``.
         mels: Log-mels, ``(batch, n_mels, frames)``.
         mel_lengths: Frames of each sentence, ``(batch,)``.
-        pitch: Normalised pitch of each symbol, ``(batch, ids)``; a zero for Tacotron2.
-        energy: Normalised energy of each symbol, likewise.
+        pitch: Normalised pitch of each symbol, ``(batch, ids)``, or of each frame; zeros for
+            Tacotron2.
+        energy: Normalised energy, likewise.
+        attention: What Tacotron2's attention is to learn, ``(batch, frames, ids)``, zero at
+            padding; what `frames` imply where it is None.
     """
 
     ids: Tensor
@@ -35,35 +58,45 @@ class Batch:
     mel_lengths: Tensor
     pitch: Tensor
     energy: Tensor
+    attention: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """Gives the batch on another device."""
-        return Batch(**{name: value.to(device) for name, value in vars(self).items()})
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        return Batch(**{name: value.to(device) for name, value in given.items()})
 
 
-def collate(features: Sequence[Features], architecture: str) -> Batch:
-    """Pads sentences to one batch for `architecture` ("tacotron2" or "fastspeech2")."""
+def collate(examples: Sequence[Example]) -> Batch:
+    """Pads sentences to one batch."""
 
-    def padded(arrays: Sequence[NDArray[Any]]) -> Tensor:
-        tensors = [torch.from_numpy(array) for array in arrays]
-        return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True)
+    def padded(name: str) -> Tensor:
+        return pad_sequence([getattr(example, name) for example in examples], batch_first=True)
 
-    ids = [getattr(f, f"{architecture}_ids") for f in features]
-    frames = [getattr(f, f"{architecture}_frames") for f in features]
-    lengths = [int(frame.sum()) for frame in frames]
-    mels = torch.full((len(features), features[0].mel.shape[0], max(lengths)), PADDED_MEL)
-    for row, (f, length) in enumerate(zip(features, lengths, strict=True)):
-        mels[row, :, :length] = torch.from_numpy(f.mel[:, :length])
-    has_variance = architecture == "fastspeech2"
-    return Batch(
-        ids=padded(ids),
-        id_lengths=torch.tensor([len(i) for i in ids]),
-        frames=padded(frames),
-        mels=mels,
-        mel_lengths=torch.tensor(lengths),
-        pitch=padded([f.pitch for f in features]) if has_variance else torch.zeros(()),
-        energy=padded([f.energy for f in features]) if has_variance else torch.zeros(()),
+    mels = pad_sequence(
+        [example.mel.T for example in examples], batch_first=True, padding_value=PADDED_MEL
     )
+    return Batch(
+        ids=padded("ids"),
+        id_lengths=torch.tensor([len(example.ids) for example in examples]),
+        frames=padded("frames"),
+        mels=mels.transpose(1, 2).contiguous(),
+        mel_lengths=torch.tensor([example.mel.shape[1] for example in examples]),
+        pitch=padded("pitch"),
+        energy=padded("energy"),
+        attention=_attention(examples),
+    )
+
+
+def _attention(examples: Sequence[Example]) -> Tensor | None:
+    """Pads the attention of a batch along both axes, where every sentence has one."""
+    given = [example.attention for example in examples if example.attention is not None]
+    if len(given) < len(examples):
+        return None
+    frames, ids = (max(sizes) for sizes in zip(*(a.shape for a in given), strict=True))
+    padded = torch.zeros(len(given), frames, ids)
+    for row, attention in zip(padded, given, strict=True):
+        row[: attention.shape[0], : attention.shape[1]] = attention
+    return padded
 
 
 def schedule(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[list[int]]:

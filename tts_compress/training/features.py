@@ -17,6 +17,7 @@ from tts_compress.audio.mel import HOP_LENGTH, N_FFT, SAMPLE_RATE, mel_spectrogr
 from tts_compress.audio.wav import read_wav
 from tts_compress.text.encode import tacotron2_text_to_ids, tokens_to_tacotron2
 from tts_compress.text.symbols import FASTSPEECH2_SYMBOLS
+from tts_compress.training.batches import Example
 from tts_compress.training.corpus import Utterance
 
 SENTENCES_PER_JOB = 32  # fewer are not worth another process
@@ -45,6 +46,19 @@ class Features:
     fastspeech2_frames: Ints
     pitch: Floats
     energy: Floats
+
+    def example(self, architecture: str) -> Example:
+        """Gives what one architecture ("tacotron2" or "fastspeech2") learns of the sentence."""
+        ids, frames = (getattr(self, f"{architecture}_{name}") for name in ("ids", "frames"))
+        has_variance = architecture == "fastspeech2"
+        none = np.zeros(1, np.float32)
+        return Example(
+            ids=torch.from_numpy(ids),
+            frames=torch.from_numpy(frames),
+            mel=torch.from_numpy(self.mel[:, : frames.sum()]),
+            pitch=torch.from_numpy(self.pitch if has_variance else none),
+            energy=torch.from_numpy(self.energy if has_variance else none),
+        )
 
 
 def frame_bounds(ends: Sequence[float], start: float) -> Ints:

@@ -1,12 +1,12 @@
-"""The training loop: seeded, logged, and resumed from its last checkpoint when started again."""
+"""Training a new network on a corpus: what is said on the way, and the voice that it ends in."""
 
 import json
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Self
 
 import torch
 from rich.console import Console
@@ -18,10 +18,18 @@ from tts_compress.errors import CorpusError, TtsCompressError
 from tts_compress.training.corpus import read_corpus
 from tts_compress.training.features import load_features
 from tts_compress.training.settings import TrainSettings, check_resumable
-from tts_compress.training.trainer import Trainer, load_checkpoint, save_checkpoint
+from tts_compress.training.steps import (
+    CHECKPOINT,
+    Losses,
+    Watcher,
+    replace_text,
+    resume,
+    take_steps,
+)
+from tts_compress.training.trainer import Trainer, new_network
 from tts_compress.training.voices import write_voice
 
-CHECKPOINT, LOG, SETTINGS = "checkpoint.pt", "log.jsonl", "settings.json"
+SETTINGS = "settings.json"
 
 
 def train(
@@ -58,11 +66,12 @@ def train(
     trainer = _trainer(corpus, settings)
     out.mkdir(parents=True, exist_ok=True)
     if resumed:
-        load_checkpoint(trainer, out / CHECKPOINT)
-    _write(out / SETTINGS, json.dumps(asdict(settings), indent=2))
+        resume(trainer, out)
+    replace_text(out / SETTINGS, json.dumps(asdict(settings), indent=2))
     before = trainer.step
     console = Console(soft_wrap=True, markup=False, highlight=False)
-    _advance(trainer, out, deadline, console)
+    with _Display(trainer, out / "curves", console) as display:
+        take_steps(trainer, out, display, deadline)
     done = f"{out}: {trainer.step} of {settings.steps} steps done"
     if trainer.step < settings.steps:
         console.print(f"{done}, stopped after {minutes} min. Run the same command to go on.")
@@ -92,29 +101,52 @@ def _trainer(corpus: Path, settings: TrainSettings) -> Trainer:
             f"{corpus}: {len(features)} sentences, of which {settings.n_validation} are kept for "
             "validation. Use a larger corpus or fewer validation sentences."
         )
-    return Trainer(settings, features, statistics)
+    examples = [sentence.example(settings.architecture) for sentence in features]
+    held = settings.n_validation
+    model = new_network(settings, statistics)
+    return Trainer(settings, model, examples[:-held], examples[-held:])
 
 
-def _advance(trainer: Trainer, out: Path, deadline: float, console: Console) -> None:
-    """Takes the steps that are left and time allows, and leaves a checkpoint of the last."""
-    from torch.utils.tensorboard import SummaryWriter
+class _Display(Watcher):
+    """Shows a training on the console, and draws its losses for TensorBoard."""
 
-    settings, first, started = trainer.settings, trainer.step, time.monotonic()
-    curves = SummaryWriter(str(out / "curves"), purge_step=first)
-    with curves, _bar(console) as bar:
-        task = bar.add_task("", total=settings.steps, completed=first)
-        for batch in trainer.batches():
-            if trainer.step >= settings.steps or time.monotonic() > deadline:
-                break
-            losses = trainer.advance(batch)
-            _plot(curves, "training", losses, trainer.step)
-            speed = (trainer.step - first) / (time.monotonic() - started)
-            shown = f"{speed:.2f} steps/s  {_shown(losses)}"
-            bar.update(task, completed=trainer.step, description=shown)
-            if trainer.step % settings.validate_every == 0 or trainer.step == settings.steps:
-                _record(trainer, out, curves, console)
-    if trainer.step > first:
-        save_checkpoint(trainer, out / CHECKPOINT)
+    def __init__(self, trainer: Trainer, curves: Path, console: Console) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.first, self.started = trainer.step, time.monotonic()
+        self.console, self.bar = console, _bar(console)
+        self.curves = SummaryWriter(str(curves), purge_step=trainer.step)
+        self.task = self.bar.add_task("", total=trainer.settings.steps, completed=trainer.step)
+
+    def __enter__(self) -> Self:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+        self.curves.close()
+
+    def stepped(self, trainer: Trainer, losses: Losses) -> None:
+        """Moves the bar on."""
+        self._plot("training", trainer, losses)
+        speed = (trainer.step - self.first) / (time.monotonic() - self.started)
+        shown = f"{speed:.2f} steps/s  {_shown(losses)}"
+        self.bar.update(self.task, completed=trainer.step, description=shown)
+
+    def validated(self, trainer: Trainer, losses: Losses) -> None:
+        """Prints a line."""
+        self._plot("validation", trainer, losses)
+        at = f"step {trainer.step}/{trainer.settings.steps}  {trainer.seconds / 60:.2f} min"
+        self.console.print(f"{at}  {_shown(losses)}")
+
+    def _plot(self, group: str, trainer: Trainer, losses: Losses) -> None:
+        for name, value in losses.items():
+            self.curves.add_scalar(f"{group}/{name}", value, trainer.step)
 
 
 def _bar(console: Console) -> Progress:
@@ -130,29 +162,5 @@ def _bar(console: Console) -> Progress:
     )
 
 
-def _record(trainer: Trainer, out: Path, curves: Any, console: Console) -> None:
-    """Validates, writes the losses down in every place, and keeps a checkpoint."""
-    losses = trainer.validate()
-    _plot(curves, "validation", losses, trainer.step)
-    line = {"step": trainer.step, "minutes": round(trainer.seconds / 60, 2)}
-    rounded = {name: round(value, 4) for name, value in losses.items()}
-    with (out / LOG).open("a", encoding="utf-8") as log:
-        log.write(json.dumps(line | rounded) + "\n")
-    at = f"step {trainer.step}/{trainer.settings.steps}  {line['minutes']} min"
-    console.print(f"{at}  {_shown(losses)}")
-    save_checkpoint(trainer, out / CHECKPOINT)
-
-
-def _plot(curves: Any, group: str, losses: Mapping[str, float], step: int) -> None:
-    for name, value in losses.items():
-        curves.add_scalar(f"{group}/{name}", value, step)
-
-
-def _shown(losses: Mapping[str, float]) -> str:
+def _shown(losses: Losses) -> str:
     return "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_suffix(".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

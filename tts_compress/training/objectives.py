@@ -23,6 +23,8 @@ GATE_WEIGHT = 5.0  # of a sentence's one last frame, beside all that are not
 def fastspeech2_losses(model: FastSpeech2, batch: Batch, progress: float) -> Losses:
     """L1 of both mels, and squared errors of pitch, energy and log duration at each symbol.
 
+    Where the network hears pitch or energy frame by frame, their errors are those at each frame.
+
     Source: ming024/FastSpeech2, model/loss.py.
     """
     del progress  # nothing changes on the way
@@ -33,18 +35,19 @@ def fastspeech2_losses(model: FastSpeech2, batch: Batch, progress: float) -> Los
         pitch=batch.pitch,
         energy=batch.energy,
     )
-    mask = length_mask(batch.id_lengths, batch.ids.shape[1])
-    frames = length_mask(batch.mel_lengths, batch.mels.shape[2])[:, None]
+    symbols = length_mask(batch.id_lengths, batch.ids.shape[1])
+    frames = length_mask(batch.mel_lengths, batch.mels.shape[2])
+    at = {"phoneme": symbols, "frame": frames}
 
-    def squared(predicted: Tensor, true: Tensor) -> Tensor:
+    def squared(predicted: Tensor, true: Tensor, mask: Tensor) -> Tensor:
         return (predicted - true)[mask].square().mean()
 
     return {
-        "mel": _l1(out.mel, batch.mels, frames),
-        "postnet": _l1(out.mel_postnet, batch.mels, frames),
-        "pitch": squared(out.pitch, batch.pitch),
-        "energy": squared(out.energy, batch.energy),
-        "duration": squared(out.log_durations, torch.log1p(batch.frames.float())),
+        "mel": _l1(out.mel, batch.mels, frames[:, None]),
+        "postnet": _l1(out.mel_postnet, batch.mels, frames[:, None]),
+        "pitch": squared(out.pitch, batch.pitch, at[model.settings.pitch_level]),
+        "energy": squared(out.energy, batch.energy, at[model.settings.energy_level]),
+        "duration": squared(out.log_durations, torch.log1p(batch.frames.float()), symbols),
     }
 
 
@@ -66,7 +69,9 @@ def tacotron2_losses(model: Tacotron2, batch: Batch, progress: float) -> Losses:
     data = length_mask(batch.id_lengths, batch.ids.shape[1])
     x = model.embedding(batch.ids)
     memory = model.encoder(x, batch.id_lengths, data.to(x.dtype)).float()
-    alignment = soft_alignment(batch.frames, batch.mels.shape[2])
+    alignment = batch.attention
+    if alignment is None:
+        alignment = soft_alignment(batch.frames, batch.mels.shape[2])
     context = alignment @ memory
     inputs = _delayed(batch.mels)
     if model.training:

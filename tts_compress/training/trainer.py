@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from tts_compress.architectures import ARCHITECTURES
 from tts_compress.errors import CheckpointError, OutputError, TtsCompressError
-from tts_compress.training.batches import Batch, collate, schedule
-from tts_compress.training.features import Features
+from tts_compress.training.batches import Batch, Example, collate, schedule
+from tts_compress.training.holding import zero_gradients, zero_weights
 from tts_compress.training.objectives import OBJECTIVES
 from tts_compress.training.presets import PRESETS
-from tts_compress.training.settings import TrainSettings, learning_rate
+from tts_compress.training.settings import TrainerSettings, TrainSettings, learning_rate
 
 
 class Trainer:
@@ -24,9 +24,12 @@ class Trainer:
 
     Attributes:
         settings: How it is trained.
-        model: The network.
+        model: The network, trained in place.
         training: Sentences to learn from.
-        validation: Sentences never learned from, the last ones given.
+        validation: Sentences never learned from.
+        held: Where weights are held at zero, True there, by the parameter's name.
+        continued: Whether the network has been trained before, so that what eases the beginning of
+            a training is left out.
         step: Steps done.
         seconds: Seconds spent on them, over all starts.
 
@@ -35,20 +38,35 @@ class Trainer:
     """
 
     def __init__(
-        self, settings: TrainSettings, features: Sequence[Features], statistics: Mapping[str, float]
+        self,
+        settings: TrainerSettings,
+        model: nn.Module,
+        training: Sequence[Example],
+        validation: Sequence[Example],
+        *,
+        held: Mapping[str, Tensor] | None = None,
+        continued: bool = False,
     ) -> None:
-        torch.manual_seed(settings.seed)
         self.settings = settings
         self.device = _usable_device(settings.device)
-        widths = PRESETS[settings.architecture][settings.size]
-        self.model: nn.Module = ARCHITECTURES[settings.architecture](widths).to(self.device)
-        if settings.architecture == "fastspeech2":
-            _set_bins(self.model, statistics)
-        held = settings.n_validation
-        self.training, self.validation = features[:-held], features[-held:]
-        trained = [p for p in self.model.parameters() if p.requires_grad]
+        self.model = model.to(self.device)
+        self.training, self.validation = training, validation
+        self.held, self.continued = held or {}, continued
+        trained = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(trained, betas=(0.9, 0.98), weight_decay=0.01)
         self.step, self.seconds = 0, 0.0
+        torch.manual_seed(settings.seed)
+
+    @property
+    def progress(self) -> float:
+        """Fraction of the steps that is done; 1 all along if the training is continued."""
+        return 1.0 if self.continued else self.step / self.settings.steps
+
+    @property
+    def finished(self) -> bool:
+        """Whether no steps, or no time for them, are left."""
+        limit = self.settings.seconds
+        return self.step >= self.settings.steps or (limit is not None and self.seconds >= limit)
 
     def state(self) -> dict[str, Any]:
         """Gives everything to resume from."""
@@ -69,14 +87,13 @@ class Trainer:
 
     def batches(self) -> Iterator[Batch]:
         """Gives the batches from the present step on, epoch after epoch."""
-        name = f"{self.settings.architecture}_frames"
-        lengths = [int(getattr(f, name).sum()) for f in self.training]
+        lengths = [example.mel.shape[1] for example in self.training]
         per_epoch = -(-len(lengths) // self.settings.batch_size)
         epoch, skip = divmod(self.step, per_epoch)
         while True:
             order = schedule(lengths, self.settings.batch_size, self.settings.seed, epoch)
             for indices in order[skip:]:
-                yield collate([self.training[i] for i in indices], self.settings.architecture)
+                yield collate([self.training[i] for i in indices])
             epoch, skip = epoch + 1, 0
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
@@ -85,7 +102,7 @@ class Trainer:
         low = settings.precision == "bfloat16"
         objective = OBJECTIVES[settings.architecture]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
-            return objective(self.model, batch.to(self.device), self.step / settings.steps)
+            return objective(self.model, batch.to(self.device), self.progress)
 
     def advance(self, batch: Batch) -> dict[str, float]:
         """Takes one step and gives its losses.
@@ -96,13 +113,15 @@ class Trainer:
         started = time.perf_counter()
         self.model.train()
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, self.settings)
+            group["lr"] = learning_rate(self.step, self.settings, self.seconds)
         losses = self.losses(batch)
         values = self._finite(losses)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
+        zero_gradients(self.model, self.held)
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
+        zero_weights(self.model, self.held)
         self.step += 1
         self.seconds += time.perf_counter() - started
         return values
@@ -119,7 +138,7 @@ class Trainer:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             rows = [
-                self.losses(collate(self.validation[i : i + size], self.settings.architecture))
+                self.losses(collate(self.validation[i : i + size]))
                 for i in range(0, len(self.validation), size)
             ]
         return self._finite({n: torch.stack([row[n] for row in rows]).mean() for n in rows[0]})
@@ -134,6 +153,15 @@ class Trainer:
                     "rate, or in float32."
                 )
         return values
+
+
+def new_network(settings: TrainSettings, statistics: Mapping[str, float]) -> nn.Module:
+    """Gives a network of random weights, and of pitch and energy as `load_features` found them."""
+    torch.manual_seed(settings.seed)
+    model = ARCHITECTURES[settings.architecture](PRESETS[settings.architecture][settings.size])
+    if settings.architecture == "fastspeech2":
+        _set_bins(model, statistics)
+    return model
 
 
 def save_checkpoint(trainer: Trainer, path: Path) -> None:
