@@ -87,7 +87,9 @@ def lstm() -> None:
         said = layer(x)[0]
         print(f"  then it says {tuple(said.shape)}")
     except Exception as error:
-        print(f"Torch-Pruning, the LSTM fails: {type(error).__name__}: {str(error).splitlines()[0]}")
+        print(
+            f"Torch-Pruning, the LSTM fails: {type(error).__name__}: {str(error).splitlines()[0]}"
+        )
     coupling = next(c for c in dense.couplings() if c.name == "decoder.decoder_rnn")
     units = torch.zeros(coupling.n_units, dtype=torch.bool)
     units[leaving] = True

@@ -22,6 +22,7 @@ from tts_compress.architectures.checkpoints import FOLDER_READERS, build, conten
 from tts_compress.architectures.reading import SETTINGS
 from tts_compress.encodings import decode, encode
 from tts_compress.errors import ArtifactError, CheckpointError, nearest
+from tts_compress.files import replaced
 from tts_compress.methods.base import Change
 from tts_compress.recipe import Run
 
@@ -172,16 +173,12 @@ def save_public_checkpoint(path: str | Path, model: nn.Module, level: int = 6) -
     tensors = {name: t.detach().cpu().clone() for name, t in network.state_dict().items()}
     saved = io.BytesIO()  # not straight to disk: torch hides why a write failed
     torch.save({network.public_key: tensors, SETTINGS: network.settings.to_dict()}, saved)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with (
-            partial.open("wb") as file,
-            gzip.GzipFile("", "wb", level, file, mtime=0) as packed,
-        ):
-            packed.write(saved.getbuffer())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        replaced(path) as partial,
+        partial.open("wb") as file,
+        gzip.GzipFile("", "wb", level, file, mtime=0) as packed,
+    ):
+        packed.write(saved.getbuffer())
     return path.stat().st_size
 
 

@@ -11,6 +11,7 @@ from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.checkpoints import load_model
 from tts_compress.audio.wav import write_wav
 from tts_compress.errors import RecipeError
+from tts_compress.files import replaced
 from tts_compress.methods.base import Change, Context, Memory
 from tts_compress.metrics import taking
 from tts_compress.metrics.intelligibility import Recognizer
@@ -33,17 +34,12 @@ def execute(run: Run, folder: Path, memory: Memory, reference: Path | None, devi
         device: Where torch runs.
     """
     seed = run.evaluate.seed
-    load_dense = functools.partial(_load, run.model, device)
-    model = load_dense()
-    say = _calibration(run, memory, load_dense) if run.calibration else None
-    context = Context(memory, load_dense=load_dense, say=say)
-    if run.training:
-        context.finetuner = finetuner(run.training, context, folder, device)
+    context = _context(run, memory, folder, device)
+    model = _load(run.model, device)
     vocode = _vocoder(run.evaluate.vocoder, seed, device)
     recognizer = _recognizer(run.evaluate.recognizer) if run.evaluate.recognizer else None
-    changes, pruned = _compress(model, run, context)
-    saved = artifact.save(folder / "artifact", model, changes, run=run)
-    gzip_bytes = artifact.save_public_checkpoint(folder / "checkpoint.pt.gz", model)
+    take = Taker(run.id)
+    records = _compress(take, model, run, context, folder)
     model = artifact.load_model(folder / "artifact").to(device)
 
     dense = Reference.load(reference, run.evaluate.sentences) if reference else None
@@ -51,15 +47,8 @@ def execute(run: Run, folder: Path, memory: Memory, reference: Path | None, devi
     spoken.save(folder / "mels.safetensors")
     _write_wavs(folder / "wavs", spoken.speeches, vocode)
 
-    take = Taker(run.id)
     repeats, timed = taking.of_stages(take, context.measures)
-    records = [
-        take("gzip_bytes", gzip_bytes, unit="bytes"),
-        take("artifact_bytes", saved.n_bytes, unit="bytes"),
-        *taking.of_model(take, model, pruned),
-        *repeats,
-        *_of_speech(take, model, spoken, dense, seed),
-    ]
+    records += [*repeats, *_of_speech(take, model, spoken, dense, seed)]
     if recognizer is not None:
         records += taking.words(take, recognizer, run.evaluate.sentences, folder / "wavs")
     write_records(folder / "records.jsonl", records)
@@ -68,22 +57,37 @@ def execute(run: Run, folder: Path, memory: Memory, reference: Path | None, devi
         beside = (artifact.load_model(reference.parent / "artifact").to(device), dense.speeches)
     timed += taking.timings(take, (model, spoken.speeches), beside, seed)
     write_records(folder / "timings.jsonl", timed)
-    done = folder / "DONE.tmp"
-    done.write_text(run.name + "\n", encoding="utf-8")
-    done.replace(folder / "DONE")
+    with replaced(folder / "DONE") as partial:
+        partial.write_text(run.name + "\n", encoding="utf-8")
+
+
+def _context(run: Run, memory: Memory, folder: Path, device: str) -> Context:
+    """Gives what the stages of a run may ask for."""
+    load_dense = functools.partial(_load, run.model, device)
+    say = _calibration(run, memory, load_dense) if run.calibration else None
+    context = Context(memory, load_dense=load_dense, say=say)
+    if run.training:
+        context.finetuner = finetuner(run.training, context, folder, device)
+    return context
 
 
 def _compress(
-    model: Architecture, run: Run, context: Context
-) -> tuple[tuple[Change, ...], set[str]]:
-    """Does the stages of a run, and gives what they changed, and the tensors that were pruned."""
+    take: Taker, model: Architecture, run: Run, context: Context, folder: Path
+) -> list[Record]:
+    """Does the stages of a run, saves what they made, and says how big it is."""
     changes: list[Change] = []
     pruned: set[str] = set()
     for stage in run.stages:
         changed = stage(model, context)
         changes += changed
         pruned |= {change.layer for change in changed if stage.prunes}
-    return tuple(changes), pruned
+    saved = artifact.save(folder / "artifact", model, changes, run=run)
+    gzip_bytes = artifact.save_public_checkpoint(folder / "checkpoint.pt.gz", model)
+    return [
+        take("gzip_bytes", gzip_bytes, unit="bytes"),
+        take("artifact_bytes", saved.n_bytes, unit="bytes"),
+        *taking.of_model(take, model, pruned),
+    ]
 
 
 def _load(given: Checkpoint, device: str) -> Architecture:

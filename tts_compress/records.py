@@ -2,13 +2,13 @@
 
 import json
 import math
-import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tts_compress.errors import ArtifactError
+from tts_compress.files import replaced
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,8 @@ class TornRecordWarning(UserWarning):
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
     """Writes a file of records, whole or not at all; NaN and infinity are left out."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    partial.write_text("".join(_lines(records)), encoding="utf-8")
-    partial.replace(path)
+    with replaced(path) as partial:
+        partial.write_text("".join(_lines(records)), encoding="utf-8")
 
 
 def read_records(path: Path) -> list[Record]:

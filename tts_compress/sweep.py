@@ -5,7 +5,6 @@ that comes about; a folder without ``DONE`` is begun anew. So a sweep may be kil
 share an output folder.
 """
 
-import fcntl
 import functools
 import json
 import os
@@ -27,6 +26,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tts_compress.errors import OutputError, RunError, TtsCompressError
+from tts_compress.files import locked, replaced
 from tts_compress.recipe import Recipe, Run
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def run_one(run: Run, folder: Path, device: str) -> list[Warning]:
     from tts_compress.pipeline import execute
 
     path = folder / run.id
-    with _locked(folder / f".{run.id}.lock"), warnings.catch_warnings(record=True) as caught:
+    with locked(folder / f".{run.id}.lock"), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         if done(folder, run):
             return []
@@ -232,20 +232,12 @@ def _memory() -> "Memory":
     return Memory(capacity=4)  # two rankings, the calibration speech, and scores of its gradients
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def _write_index(recipe: Recipe, folder: Path) -> None:
     """Names the recipe's runs in order, for reports."""
     folder.mkdir(parents=True, exist_ok=True)
     runs = [{"id": run.id, "name": run.name} for run in recipe.runs]
-    partial = folder / f".recipe.{os.getpid()}.tmp"
-    partial.write_text(json.dumps({"name": recipe.name, "runs": runs}, indent=1) + "\n")
-    partial.replace(folder / "recipe.json")
+    with replaced(folder / "recipe.json") as partial:
+        partial.write_text(json.dumps({"name": recipe.name, "runs": runs}, indent=1) + "\n")
 
 
 def _progress(console: Console) -> Progress:

@@ -136,7 +136,7 @@ def test_a_killed_training_goes_on_bit_for_bit(architecture, tmp_path, monkeypat
     assert [[line["step"] for line in lines] for lines in logs] == [[2, 4], [2, 4]]
     assert [line["mel"] for line in logs[0]] == [line["mel"] for line in logs[1]]
     assert not list(tmp_path.rglob("checkpoint.pt"))
-    assert not list(tmp_path.rglob("*.part"))
+    assert not list(tmp_path.rglob(".*.safetensors"))
 
 
 def test_a_finished_training_is_used_again_and_tells_what_it_took(tmp_path, monkeypatch):

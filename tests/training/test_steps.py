@@ -1,9 +1,7 @@
-import fcntl
 import json
 
 import pytest
 
-from tts_compress.training.files import locked
 from tts_compress.training.steps import LOG, resume, take_steps
 
 from .test_trainer import trainer
@@ -60,11 +58,3 @@ def test_time_ends_a_training_as_its_steps_do(tmp_path):
     take_steps(training, tmp_path)
     assert training.finished
     assert steps(tmp_path) == [training.step] == [1]
-
-
-def test_a_lock_is_held_until_its_end(tmp_path):
-    path = tmp_path / "folder" / ".lock"
-    with locked(path), path.open("w") as other, pytest.raises(BlockingIOError):
-        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    with path.open("w") as other:
-        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,7 +3,6 @@
 import fnmatch
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from tts_compress.architectures.hifigan import fuse_weight_norm
 from tts_compress.architectures.reading import read_checkpoint, read_tensors
 from tts_compress.architectures.settings import ArchitectureSettings, first_problem
 from tts_compress.errors import CheckpointError, nearest
+from tts_compress.files import replaced
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
@@ -278,9 +278,8 @@ def save_voice(
 
 def _write(path: Path, contents: bytes) -> None:
     """Writes a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(contents)
-    partial.replace(path)
+    with replaced(path) as partial:
+        partial.write_bytes(contents)
 
 
 def content_hash(path: str | Path) -> str:

@@ -76,6 +76,8 @@ class Finetune(Method):
         Raises:
             RecipeError: The recipe names nothing to train on.
         """
+        from tts_compress.methods.masking import changes_of
+
         if ctx.finetuner is None:
             raise RecipeError(
                 f"{self.method}: needs something to train on, got none. Name a file of sentences, "
@@ -84,15 +86,4 @@ class Finetune(Method):
         names = self.selected(model)
         for name, value in ctx.finetuner(model, self).items():
             ctx.measures[name] = ctx.measures.get(name, 0) + value
-        tensors = model.state_dict()
-        return tuple(
-            Change(
-                name,
-                None,
-                {
-                    "n_weights": tensors[name].numel(),
-                    "n_zero": tensors[name].numel() - int(tensors[name].count_nonzero()),
-                },
-            )
-            for name in names
-        )
+        return changes_of(model, names)

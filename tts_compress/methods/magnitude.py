@@ -65,6 +65,7 @@ class Magnitude(Method):
             RecipeError: An entry of include or exclude matches nothing.
             CheckpointError: A weight is NaN or infinite.
         """
+        from tts_compress.methods.masking import changes_of
         from tts_compress.methods.ranking import fingerprint, prune
 
         weights: dict[str, Tensor] = {
@@ -73,12 +74,7 @@ class Magnitude(Method):
         key = (self.method, self.scope, fingerprint(weights))
         for part, ranking in ctx.memory.remember(key, lambda: self._rank(weights)):
             prune({name: weights[name] for name in part}, ranking.cut(self.sparsity))
-        return tuple(
-            Change(
-                name, None, {"n_weights": w.numel(), "n_zero": w.numel() - int(w.count_nonzero())}
-            )
-            for name, w in weights.items()
-        )
+        return changes_of(model, list(weights))
 
     def _rank(
         self, weights: "dict[str, Tensor]"

@@ -6,7 +6,6 @@ A run is on a frontier if none of the same voice is as good in both measures and
 import csv
 import io
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from tts_compress.errors import ArtifactError
+from tts_compress.files import replaced
 from tts_compress.report import columns
 from tts_compress.report.columns import MEGA
 from tts_compress.report.plots import (
@@ -280,6 +280,5 @@ def _csv(voices: Sequence[Voice]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    with replaced(path) as partial:
+        partial.write_text(text, encoding="utf-8")

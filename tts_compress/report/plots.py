@@ -1,10 +1,10 @@
 """Plots of one recipe's runs: size, multiplications and speed against how far the speech is off."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tts_compress.files import replaced
 from tts_compress.report.columns import MEGA, failures
 from tts_compress.report.rows import Row
 
@@ -99,9 +99,8 @@ def series_of(rows: Sequence[Row]) -> Series:
 
 def save(figure: "Figure", path: Path) -> None:
     """Writes a figure, whole or not at all, and always the same bytes."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    figure.savefig(partial, format="png", dpi=150, metadata={"Software": None})
-    partial.replace(path)
+    with replaced(path) as partial:
+        figure.savefig(partial, format="png", dpi=150, metadata={"Software": None})
 
 
 def _figure(width: float, height: float) -> "Figure":

@@ -1,7 +1,6 @@
 """One row a run: results.csv, a table for the terminal, and the plots of size and speed."""
 
 import csv
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tts_compress.files import replaced
 from tts_compress.report import columns
 from tts_compress.report.columns import Column
 from tts_compress.report.plots import plot_size, plot_speed
@@ -55,14 +55,12 @@ def write_results(folder: Path, console: Console) -> None:
 def write_csv(rows: Sequence[Row], path: Path) -> None:
     """Writes one line a run with the mean of every metric; an empty cell was not taken."""
     metrics = sorted({metric for row in rows for metric in row.values})
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    with replaced(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["run", "name", *metrics])
         for row in rows:
             cells = [f"{row.values[m]:.9g}" if m in row.values else "" for m in metrics]
             writer.writerow([row.run_id, row.name, *cells])
-    partial.replace(path)
 
 
 def results_table(name: str, rows: Sequence[Row], width: int = 110) -> Table:

@@ -22,10 +22,10 @@ from torch import Tensor
 from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.fastspeech2 import FastSpeech2, FastSpeech2Output
 from tts_compress.architectures.following import follow
+from tts_compress.files import locked, replaced
 from tts_compress.methods.ranking import fingerprint
 from tts_compress.synthesis import BATCH_SIZE, Speech, speak
 from tts_compress.training.batches import Example
-from tts_compress.training.files import locked
 
 VERSION = 1  # of what is computed here; a new one makes it again
 LONGEST = 12.0  # seconds; longer speech takes memory for nothing
@@ -79,9 +79,8 @@ def _write(path: Path, examples: Sequence[Example]) -> None:
         for name, value in vars(example).items()
         if value is not None
     }
-    partial = path.with_suffix(".part")
-    partial.write_bytes(safetensors.torch.save(tensors))
-    partial.replace(path)
+    with replaced(path) as partial:
+        partial.write_bytes(safetensors.torch.save(tensors))
 
 
 def _read(path: Path) -> list[Example]:

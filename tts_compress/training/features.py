@@ -2,7 +2,6 @@
 
 import json
 import multiprocessing
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from rich.progress import track
 
 from tts_compress.audio.mel import HOP_LENGTH, N_FFT, SAMPLE_RATE, mel_spectrogram
 from tts_compress.audio.wav import read_wav
+from tts_compress.files import replaced
 from tts_compress.text.encode import tacotron2_text_to_ids, tokens_to_tacotron2
 from tts_compress.text.symbols import FASTSPEECH2_SYMBOLS
 from tts_compress.training.batches import Example
@@ -188,9 +188,8 @@ def _compute(task: tuple[Utterance, Path]) -> None:
     """Writes the features of a sentence, whole or not at all, the mel in float16."""
     utterance, path = task
     values = vars(extract(utterance))
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-    np.savez(partial, **{**values, "mel": values["mel"].astype(np.float16)})
-    partial.replace(path)
+    with replaced(path) as partial:
+        np.savez(partial, **{**values, "mel": values["mel"].astype(np.float16)})
 
 
 def _read(path: Path) -> Features:

@@ -21,6 +21,7 @@ from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.fastspeech2 import FastSpeech2
 from tts_compress.architectures.tacotron2 import Tacotron2
 from tts_compress.errors import RecipeError
+from tts_compress.files import locked, replaced
 from tts_compress.methods.base import Context, Finetuner, Method
 from tts_compress.methods.finetune import Finetune
 from tts_compress.methods.ranking import fingerprint
@@ -29,7 +30,6 @@ from tts_compress.training.batches import Example
 from tts_compress.training.corpus import read_corpus
 from tts_compress.training.distillation import dense_examples
 from tts_compress.training.features import load_features
-from tts_compress.training.files import locked
 from tts_compress.training.holding import held_masks, zero_weights
 from tts_compress.training.settings import TrainerSettings
 from tts_compress.training.steps import CHECKPOINT, LOG, resume, take_steps
@@ -160,11 +160,10 @@ def _train(
     )
     resume(trainer, out)
     take_steps(trainer, out)
-    partial = out / "model.part"
     measures = {"finetune_seconds": str(trainer.seconds), "finetune_steps": str(trainer.step)}
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    partial.write_bytes(safetensors.torch.save(tensors, measures))
-    partial.replace(out / WEIGHTS)
+    with replaced(out / WEIGHTS) as partial:
+        partial.write_bytes(safetensors.torch.save(tensors, measures))
     (out / CHECKPOINT).unlink()
 
 

@@ -15,6 +15,7 @@ from torch import nn
 
 from tts_compress.architectures.checkpoints import CONFIG
 from tts_compress.errors import CorpusError, TtsCompressError
+from tts_compress.files import replaced
 from tts_compress.training.corpus import read_corpus
 from tts_compress.training.features import load_features
 from tts_compress.training.settings import TrainSettings, check_resumable
@@ -22,7 +23,6 @@ from tts_compress.training.steps import (
     CHECKPOINT,
     Losses,
     Watcher,
-    replace_text,
     resume,
     take_steps,
 )
@@ -67,7 +67,8 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     if resumed:
         resume(trainer, out)
-    replace_text(out / SETTINGS, json.dumps(asdict(settings), indent=2))
+    with replaced(out / SETTINGS) as partial:
+        partial.write_text(json.dumps(asdict(settings), indent=2), encoding="utf-8")
     before = trainer.step
     console = Console(soft_wrap=True, markup=False, highlight=False)
     with _Display(trainer, out / "curves", console) as display:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tts_compress.files import replaced
 from tts_compress.training.trainer import Trainer, load_checkpoint, save_checkpoint
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
@@ -79,7 +80,8 @@ def resume(trainer: Trainer, out: Path) -> None:
     if (out / LOG).exists():
         lines = (out / LOG).read_text(encoding="utf-8").splitlines()
         kept = [line for line in lines if _step(line) <= trainer.step]
-        replace_text(out / LOG, "".join(f"{line}\n" for line in kept))
+        with replaced(out / LOG) as partial:
+            partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
 
 def _step(line: str) -> float:
@@ -87,10 +89,3 @@ def _step(line: str) -> float:
         return float(json.loads(line)["step"])
     except ValueError:
         return math.inf  # half written
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    partial = path.with_suffix(".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

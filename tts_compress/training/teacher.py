@@ -22,6 +22,7 @@ from rich.progress import Progress
 from tts_compress.audio.mel import SAMPLE_RATE
 from tts_compress.audio.wav import write_wav
 from tts_compress.errors import CorpusError
+from tts_compress.files import replaced
 from tts_compress.text.phones import pronunciations
 from tts_compress.text.symbols import CONSONANTS, VOWELS
 from tts_compress.training.flite import Flite, Reading, Segment
@@ -244,9 +245,8 @@ def _make_utterance(out: Path, voice: str, item: tuple[str, str]) -> str:
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
         return f"not from {MIN_SECONDS} to {MAX_SECONDS} s long, got {seconds:.2f} s"
     write_wav(wav, torch.from_numpy(speech))
-    part = alignment.with_suffix(".part")
-    write_textgrid(part, grid)
-    part.replace(alignment)
+    with replaced(alignment) as partial:
+        write_textgrid(partial, grid)
     return ""
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tts_compress.architectures import ARCHITECTURES
 from tts_compress.errors import CheckpointError, OutputError, TtsCompressError
+from tts_compress.files import replaced
 from tts_compress.training.batches import Batch, Example, collate, schedule
 from tts_compress.training.holding import zero_gradients, zero_weights
 from tts_compress.training.objectives import OBJECTIVES
@@ -170,14 +171,13 @@ def save_checkpoint(trainer: Trainer, path: Path) -> None:
     Raises:
         OutputError: The file cannot be written, such as on a full disk.
     """
-    partial = path.with_suffix(".tmp")
     try:
-        torch.save(trainer.state(), partial)
+        with replaced(path) as partial:
+            torch.save(trainer.state(), partial)
     except RuntimeError as error:
         raise OutputError(
             f"{path}: cannot be written ({_first_line(error)}). Make room and run again."
         ) from None
-    partial.replace(path)
 
 
 def load_checkpoint(trainer: Trainer, path: Path) -> None:
