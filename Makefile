@@ -3,20 +3,37 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PARETO := fastspeech2-unstructured fastspeech2-heads fastspeech2-channels fastspeech2-hidden \
+	tacotron2-unstructured tacotron2-channels tacotron2-units
 
 .DEFAULT_GOAL := help
-.PHONY: help all tacotron2 fastspeech2 install test check bench voices clean
+.PHONY: help all tacotron2 fastspeech2 heads channels units unstructured pareto install test check bench voices clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
-all: tacotron2 fastspeech2  ## run the recipes of both embedded voices
+all: tacotron2 fastspeech2  ## prune single weights of both embedded voices (minutes)
 
 tacotron2: $(INSTALLED)  ## sweep the Tacotron2 voice, results in runs/
-	$(BIN)/tts-compress run recipes/tacotron2/*.yaml --out runs
+	$(BIN)/tts-compress run recipes/tacotron2/magnitude.yaml --out runs
 
 fastspeech2: $(INSTALLED)  ## sweep the FastSpeech2 voice, results in runs/
-	$(BIN)/tts-compress run recipes/fastspeech2/*.yaml --out runs
+	$(BIN)/tts-compress run recipes/fastspeech2/attention.yaml recipes/fastspeech2/magnitude.yaml --out runs
+
+heads: $(INSTALLED)  ## take heads out of FastSpeech2: bare, recalibrated, fine-tuned
+	$(BIN)/tts-compress run recipes/fastspeech2/heads.yaml --out runs
+
+channels: $(INSTALLED)  ## take channels out of both voices, likewise
+	$(BIN)/tts-compress run recipes/*/channels.yaml --out runs
+
+units: $(INSTALLED)  ## take LSTM units out of Tacotron2 and features out of FastSpeech2, likewise
+	$(BIN)/tts-compress run recipes/tacotron2/units.yaml recipes/fastspeech2/hidden.yaml --out runs
+
+unstructured: $(INSTALLED)  ## prune single weights of both voices, likewise
+	$(BIN)/tts-compress run recipes/*/unstructured.yaml --out runs
+
+pareto: heads channels units unstructured  ## the four above in one table (about an hour)
+	$(BIN)/tts-compress pareto $(foreach name,$(PARETO),runs/$(name)) --out runs/pareto
 
 install: $(INSTALLED)  ## make .venv with the pinned dependencies
 
@@ -35,9 +52,10 @@ check: $(INSTALLED)  ## format check, lint and strict types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(INSTALLED)  ## the sweep against a plain script, and memory at full size (README names the others)
+bench: $(INSTALLED)  ## the sweep against a plain script, memory and structured pruning at full size
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/structured.py
 
 voices: $(INSTALLED)  ## make the corpus and train both embedded voices again (hours; needs flite and wordnet-base)
 	$(BIN)/tts-compress corpus corpora/slt

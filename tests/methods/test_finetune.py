@@ -17,15 +17,7 @@ class Network(nn.Module):
         self.table = nn.Parameter(torch.ones(2, 2), requires_grad=False)
 
 
-MOVED = [
-    "layer.weight",
-    "layer.bias",
-    "norm.weight",
-    "norm.bias",
-    "norm.running_mean",
-    "norm.running_var",
-    "norm.num_batches_tracked",
-]
+MOVED = ["layer.weight", "layer.bias", "norm.weight", "norm.bias"]
 
 
 def tune(model, method):

@@ -28,13 +28,13 @@ def sentence(seed):
     )
 
 
-def trainer(architecture, held=None, **changes):
+def trainer(architecture, held=None, continued=False, **changes):
     settings = TrainSettings(
         architecture, **{"size": "tiny", "steps": 6, "batch_size": 2, **changes}
     )
     sentences = [sentence(seed).example(architecture) for seed in range(7)]
     model = new_network(settings, STATISTICS)
-    return Trainer(settings, model, sentences[:5], sentences[5:], held=held)
+    return Trainer(settings, model, sentences[:5], sentences[5:], held=held, continued=continued)
 
 
 def advance(training, steps):
@@ -90,6 +90,19 @@ def test_bfloat16_is_near_float32_and_keeps_float32_weights(architecture):
     assert got != expected
     advance(low, 1)
     assert {p.dtype for p in low.model.parameters()} == {torch.float32}
+
+
+def test_a_continued_training_has_no_dropout_and_keeps_the_statistics_of_batch_norms():
+    training = trainer("fastspeech2", continued=True)
+    first = next(training.batches())
+    said = [float(sum(training.losses(first).values()).detach()) for _ in range(2)]
+    assert said[0] != said[1]  # it would drop units, were it in training mode as it is now
+    before = {n: b.clone() for n, b in training.model.named_buffers()}
+    advance(training, 2)
+    assert not training.model.training
+    assert_same(before, dict(training.model.named_buffers()))
+    said = [float(sum(training.losses(first).values()).detach()) for _ in range(2)]
+    assert said[0] == said[1]
 
 
 def test_bins_span_the_pitch_and_energy_of_the_corpus():

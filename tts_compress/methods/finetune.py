@@ -10,8 +10,6 @@ from tts_compress.methods.base import Change, Context, Method
 if TYPE_CHECKING:
     from tts_compress.architectures.base import Architecture
 
-STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of a BatchNorm
-
 
 class Finetune(Method):
     """Trains what is left of the network to make up for what was taken out.
@@ -26,9 +24,10 @@ class Finetune(Method):
         3  0  2      1        1  5  0      2           2.9  0  2      0.8
         0  0  0      0        7  1  1      4           0    0  0      0
 
-    The learning rate rises to its peak and falls again, down to a hundredth at the end. A training
-    that was stopped goes on, on the CPU as if it had not been. Where `minutes` end it, how many
-    steps are taken depends on the machine.
+    There is no dropout, and BatchNorms keep their statistics: in a few hundred steps their noise
+    costs more than it saves. The learning rate rises to its peak and falls again, down to a
+    hundredth at the end. A training that was stopped goes on, on the CPU as if it had not been.
+    Where `minutes` end it, how many steps are taken depends on the machine.
 
     Source: Han et al. 2015, "Learning both weights and connections for efficient neural networks",
     section 3.
@@ -60,13 +59,8 @@ class Finetune(Method):
         return f"finetune {self.steps} steps{limit}"
 
     def selected(self, model: "Architecture") -> list[str]:
-        """Gives the names of all that training moves: parameters, and statistics of BatchNorms."""
-        parameters = dict(model.named_parameters())
-        return [
-            name
-            for name in model.state_dict()
-            if name.endswith(STATISTICS) or (name in parameters and parameters[name].requires_grad)
-        ]
+        """Gives the names of all parameters that are trained."""
+        return [name for name, p in model.named_parameters() if p.requires_grad]
 
     def __call__(self, model: "Architecture", ctx: Context) -> tuple[Change, ...]:
         """Trains the network in place, and says how many weights of each tensor are zero now.

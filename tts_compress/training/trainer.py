@@ -29,8 +29,8 @@ class Trainer:
         training: Sentences to learn from.
         validation: Sentences never learned from.
         held: Where weights are held at zero, True there, by the parameter's name.
-        continued: Whether the network has been trained before, so that what eases the beginning of
-            a training is left out.
+        continued: Whether the network has been trained before. Then it learns as it speaks:
+            without dropout, with the statistics of its BatchNorms, from given frames alone.
         step: Steps done.
         seconds: Seconds spent on them, over all starts.
 
@@ -112,7 +112,7 @@ class Trainer:
             TtsCompressError: A loss is not finite; the network is as it was before the step.
         """
         started = time.perf_counter()
-        self.model.train()
+        self.model.train(not self.continued)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.settings, self.seconds)
         losses = self.losses(batch)
