@@ -463,3 +463,19 @@ def test_the_manifest_says_where_the_artifact_is_from(spoken):
     manifest = json.loads((spoken[1] / "artifact" / "manifest.json").read_text())
     assert manifest["run"]["stages"][0]["sparsity"] == 0.6
     assert sum(change["stats"]["n_zero"] for change in manifest["changes"]) == 9830
+
+
+def test_a_resized_network_is_the_model_of_another_recipe(tmp_path):
+    voice, weights = make_voice(tmp_path / "voice", 5), []
+    for number, stage in enumerate(
+        ("{method: channels, sparsity: 0.5, include: [ffn]}", "{method: heads, keep: 1}")
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        dense, resized = runs_of(folder, voice, stage + ", {method: resize}")
+        first = do(dense, folder)
+        second = do(resized, folder, first)
+        weights += [values_of(path)["n_parameters"][None] for path in (first, second)]
+        voice = second / "artifact"
+    assert weights[0] > weights[1] == weights[2] > weights[3]
+    assert values_of(second)["failed"] == {1: 0.0, 2: 0.0}

@@ -22,7 +22,8 @@ class Resize(Method):
         0 0    7 0 1    ->     3 4    7 1
         3 4
 
-    Source: the propagation of FluxPrune; Wen et al. 2018 for LSTMs.
+    Source: FluxPrune.jl, for zeros that take their neighbours with them; Wen et al. 2018, "Learning
+    intrinsic sparse structures within LSTMs".
     """
 
     prunes: ClassVar[bool] = False

@@ -35,6 +35,7 @@ COLUMNS = (
     columns.PARAMETERS,
     columns.MACS,
     columns.NONZERO_MACS,
+    columns.REAL_TIME,
     columns.SPEED,
     columns.GZIP,
     columns.OF_DENSE,
