@@ -13,6 +13,7 @@ from tts_compress.audio.wav import write_wav
 from tts_compress.errors import RecipeError
 from tts_compress.files import replaced
 from tts_compress.methods.base import Change, Context, Memory
+from tts_compress.methods.precision import round_parameters, stored_precision
 from tts_compress.metrics import taking
 from tts_compress.metrics.intelligibility import Recognizer
 from tts_compress.metrics.reference import Reference
@@ -74,13 +75,18 @@ def _context(run: Run, memory: Memory, folder: Path, device: str) -> Context:
 def _compress(
     take: Taker, model: Architecture, run: Run, context: Context, folder: Path
 ) -> list[Record]:
-    """Does the stages of a run, saves what they made, and says how big it is."""
+    """Does the stages of a run, saves what they made, and says how big it is.
+
+    Weights that fitted a narrow type before the first stage fit it after the last.
+    """
     changes: list[Change] = []
     pruned: set[str] = set()
+    precision = stored_precision(model)
     for stage in run.stages:
         changed = stage(model, context)
         changes += changed
         pruned |= {change.layer for change in changed if stage.prunes}
+    round_parameters(model, precision)
     saved = artifact.save(folder / "artifact", model, changes, run=run)
     gzip_bytes = artifact.save_public_checkpoint(folder / "checkpoint.pt.gz", model)
     return [
