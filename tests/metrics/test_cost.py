@@ -89,7 +89,7 @@ def test_peak_memory_is_what_speaking_takes_for_a_while():
         return held[0] + np.ones(1_000_000)[0] + twice[0]
 
     np.ones(30_000_000)  # a higher peak before does not hide it
-    assert 47e6 < peak_memory_bytes(speak) < 56e6
+    assert 47e6 < peak_memory_bytes(speak) < 64e6  # the allocator may keep some of what is freed
     assert peak_memory_bytes(lambda: None) < 2e6
 
 
