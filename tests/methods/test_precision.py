@@ -34,3 +34,11 @@ def test_without_a_narrow_type_nothing_changes():
     before = made.weight.detach().clone()
     round_parameters(made, None)
     assert torch.equal(made.weight, before)
+
+
+def test_fixed_tables_neither_count_nor_change():
+    made = layer(0.5)
+    made.table = nn.Parameter(torch.tensor([0.1]), requires_grad=False)
+    assert stored_precision(made) is torch.float16
+    round_parameters(made, torch.float16)
+    assert made.table.tolist() == torch.tensor([0.1]).tolist()

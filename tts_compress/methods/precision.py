@@ -6,9 +6,16 @@ from torch import nn
 NARROW = (torch.float16, torch.bfloat16)
 
 
+def trained(model: nn.Module) -> list[nn.Parameter]:
+    """Gives the parameters that are no fixed tables."""
+    return [p for p in model.parameters() if p.requires_grad]
+
+
 @torch.no_grad()
 def stored_precision(model: nn.Module) -> torch.dtype | None:
-    """Gives the narrow type that holds every parameter exactly; None if none does.
+    """Gives the narrow type that holds every trained parameter exactly; None if none does.
+
+    Fixed tables, such as those of positions, do not count.
 
     >>> layer = nn.Linear(2, 1)
     >>> layer.weight.data = torch.tensor([[0.5, 0.1]]).half().float()
@@ -17,14 +24,14 @@ def stored_precision(model: nn.Module) -> torch.dtype | None:
     torch.float16
     """
     for dtype in NARROW:
-        if all(torch.equal(p.to(dtype).to(p.dtype), p) for p in model.parameters()):
+        if all(torch.equal(p.to(dtype).to(p.dtype), p) for p in trained(model)):
             return dtype
     return None
 
 
 @torch.no_grad()
 def round_parameters(model: nn.Module, dtype: torch.dtype | None) -> None:
-    """Rounds every parameter to a narrow type, in place; those that it cannot hold stay.
+    """Rounds trained parameters to a narrow type, in place; values that it cannot hold stay.
 
     A voice that is stored in float16 has float32 weights whose low bits are zero, which every
     compressor sees. Weights that were fitted or trained would fill them for nothing.
@@ -37,6 +44,6 @@ def round_parameters(model: nn.Module, dtype: torch.dtype | None) -> None:
     """
     if dtype is None:
         return
-    for parameter in model.parameters():
+    for parameter in trained(model):
         rounded = parameter.to(dtype).to(parameter.dtype)
         parameter.copy_(torch.where(rounded.isfinite(), rounded, parameter))
