@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-PARETO := fastspeech2-unstructured fastspeech2-heads fastspeech2-channels fastspeech2-hidden \
+PARETO := fastspeech2-unstructured fastspeech2-heads fastspeech2-channels \
 	tacotron2-unstructured tacotron2-channels tacotron2-units
 
 .DEFAULT_GOAL := help
@@ -26,8 +26,8 @@ heads: $(INSTALLED)  ## take heads out of FastSpeech2: bare, recalibrated, fine-
 channels: $(INSTALLED)  ## take channels out of both voices, likewise
 	$(BIN)/tts-compress run recipes/*/channels.yaml --out runs
 
-units: $(INSTALLED)  ## take LSTM units out of Tacotron2 and features out of FastSpeech2, likewise
-	$(BIN)/tts-compress run recipes/tacotron2/units.yaml recipes/fastspeech2/hidden.yaml --out runs
+units: $(INSTALLED)  ## take LSTM units out of Tacotron2, likewise
+	$(BIN)/tts-compress run recipes/tacotron2/units.yaml --out runs
 
 unstructured: $(INSTALLED)  ## prune single weights of both voices, likewise
 	$(BIN)/tts-compress run recipes/*/unstructured.yaml --out runs

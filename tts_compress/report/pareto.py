@@ -1,6 +1,7 @@
 """What is worth choosing among the runs of several recipes: a table, a csv and a plot.
 
-A run is on a frontier if none of the same voice is as good in both measures and better in one.
+A run is on a frontier if none of the same voice is as good in both measures and better in one;
+sizes and speeds within a hundredth are as good as each other.
 """
 
 import csv
@@ -44,6 +45,9 @@ COLUMNS = (
     columns.WORD_ERRORS,
     columns.FAILED,
 )
+
+
+EQUAL = 0.01  # costs that differ by less are the same: a size by chance, a speed by noise
 
 
 @dataclass(frozen=True)
@@ -149,8 +153,19 @@ def frontier(rows: Sequence[Row], axis: Axis, quality: str) -> frozenset[str]:
     return frozenset(
         run_id
         for run_id, cost, off in points
-        if not any(c <= cost and o <= off and (c, o) != (cost, off) for _, c, o in points)
+        if not any(_beats((c, o), (cost, off)) for _, c, o in points)
     )
+
+
+def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether one pair of cost and quality is as good in both and better in one.
+
+    >>> _beats((1.005, 3.0), (1.0, 5.0)), _beats((1.05, 3.0), (1.0, 5.0))
+    (True, False)
+    """
+    (cost, off), (other_cost, other_off) = one, other
+    equal = other_cost + EQUAL * abs(other_cost)
+    return (cost <= equal and off < other_off) or (cost < other_cost and off <= other_off)
 
 
 def markdown(voice: Voice) -> str:
