@@ -113,11 +113,11 @@ class Coupling:
         return iter(self.members)
 
 
-def rows(layer: str, size: int = 1, repeats: int = 1) -> tuple[Member, Member]:
+def rows(layer: str, size: int = 1) -> tuple[Member, Member]:
     """Gives the rows of a layer's weight that make units, and their biases."""
     return (
-        Member(f"{layer}.weight", 0, "makes", size=size, repeats=repeats),
-        Member(f"{layer}.bias", 0, "makes", size=size, repeats=repeats),
+        Member(f"{layer}.weight", 0, "makes", size=size),
+        Member(f"{layer}.bias", 0, "makes", size=size),
     )
 
 
