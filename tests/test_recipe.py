@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from hypothesis import strategies as st
 from tts_compress import recipe
 from tts_compress.errors import RecipeError
 from tts_compress.methods import METHODS, Magnitude
+from tts_compress.recipe import evaluating as evaluating_module
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+ARCHITECTURES = ("fastspeech2", "tacotron2")
 GOOD = """\
 model: voice
 stages:
@@ -48,7 +51,7 @@ def load(folder, text, name="r.yaml"):
 def test_dense_run_comes_first(folder):
     loaded = load(folder, GOOD)
     dense, run = loaded.runs
-    assert loaded.name == "r"
+    assert (loaded.name, loaded.source) == ("r", GOOD)
     assert (dense.name, dense.stages) == ("dense", ())
     assert (run.name, run.stages) == ("magnitude 40 %", (Magnitude(sparsity=0.4),))
     assert run.model.path == folder / "voice"
@@ -256,20 +259,84 @@ def test_calibration_and_training_of_a_run(folder):
     assert load(folder, GOOD).runs[1].calibration == ()
 
 
+def evaluating(folder, more):
+    """The dense run of a recipe with more settings of what is evaluated."""
+    return load(folder, GOOD.replace("s.txt", f"s.txt\n  {more}")).runs[0]
+
+
 def test_a_recognizer_counts_by_its_content(folder):
-    plain, by_name, by_path = (
-        load(folder, GOOD.replace("s.txt", f"s.txt\n  {recognizer}")).runs[0]
-        for recognizer in ("seed: 0", "recognizer: whisper", "recognizer: voice")
-    )
-    assert plain.id == load(folder, GOOD).runs[0].id
-    assert (plain.evaluate.recognizer, by_name.evaluate.recognizer) == (None, "whisper")
+    said = ("none", "pocketsphinx", "whisper", "voice")
+    nobody, first, by_name, by_path = (evaluating(folder, f"recognizer: {r}") for r in said)
+    assert load(folder, GOOD).runs[0] == first
+    assert (nobody.evaluate.recognizer, by_name.evaluate.recognizer) == (None, "whisper")
+    assert "recognizer" not in nobody.resolved()
+    assert first.resolved()["recognizer"] == "pocketsphinx"
     assert by_path.evaluate.recognizer == str(folder / "voice")
     shutil.copytree(folder / "voice", folder / "copy")
-    moved = load(folder, GOOD.replace("s.txt", "s.txt\n  recognizer: copy")).runs[0]
-    assert moved.id == by_path.id
+    assert evaluating(folder, "recognizer: copy").id == by_path.id
     (folder / "copy" / "config.json").write_text("[]")
-    other = load(folder, GOOD.replace("s.txt", "s.txt\n  recognizer: copy")).runs[0]
-    assert len({run.id for run in (plain, by_name, by_path, other)}) == 4
+    other = evaluating(folder, "recognizer: copy")
+    assert len({run.id for run in (nobody, first, by_name, by_path, other)}) == 5
+
+
+def test_another_package_brings_a_recognizer(folder, monkeypatch):
+    plugin = EntryPoint("deaf", "somewhere:Deaf", "tts_compress.recognizers")
+    monkeypatch.setattr(evaluating_module, "entry_points", lambda group: [plugin])
+    assert evaluating(folder, "recognizer: deaf").evaluate.recognizer == "deaf"
+    with pytest.raises(RecipeError, match=r"Did you mean 'deaf'\? Known: deaf, none, pocketsphinx"):
+        evaluating(folder, "recognizer: deav")
+
+
+def test_recordings_by_number(folder):
+    (folder / "said").mkdir()
+    for name in ("001.wav", "002.flac", "003.wav", "1.wav"):
+        (folder / "said" / name).write_bytes(name.encode())
+    found = evaluating(folder, "recordings: said").evaluate.recordings
+    assert [(r.sentence, r.path.name) for r in found] == [(1, "001.wav"), (2, "002.flac")]
+    (folder / "said" / "001.wav").unlink()
+    found = evaluating(folder, "recordings: said").evaluate.recordings
+    assert [r.sentence for r in found] == [2]
+
+
+def test_recordings_by_text(folder):
+    (folder / "lj" / "wavs").mkdir(parents=True)
+    lines = [
+        "LJ-1|Another 1?|Another one?",  # the second sentence, as it is read
+        "LJ-2|ONE sentence|",  # the first, in other punctuation
+        "LJ-3|One sentence.|One sentence.",  # again
+        "LJ-4|Nobody asked.|Nobody asked.",
+        "no text",
+    ]
+    (folder / "lj" / "metadata.csv").write_text("\n".join(lines))
+    for number in (1, 2, 3, 4):
+        (folder / "lj" / "wavs" / f"LJ-{number}.wav").write_bytes(b"%d" % number)
+    found = evaluating(folder, "recordings: lj").evaluate.recordings
+    assert [(r.sentence, r.path.name) for r in found] == [(1, "LJ-2.wav"), (2, "LJ-1.wav")]
+    (folder / "lj" / "wavs" / "LJ-1.wav").unlink()
+    assert [r.sentence for r in evaluating(folder, "recordings: lj").evaluate.recordings] == [1]
+
+
+def test_recordings_count_by_content_where_they_are_named(folder):
+    (folder / "said").mkdir()
+    (folder / "said" / "001.wav").write_bytes(b"a")
+    plain, first = load(folder, GOOD).runs[0], evaluating(folder, "recordings: said")
+    assert "recordings" not in plain.resolved()
+    (folder / "said").rename(folder / "moved")
+    assert evaluating(folder, "recordings: ./moved").id == first.id
+    (folder / "moved" / "001.wav").write_bytes(b"b")
+    other = evaluating(folder, "recordings: moved")
+    assert len({run.id for run in (plain, first, other)}) == 3
+    assert hash(other) == hash(recipe.Run.model_validate_json(other.model_dump_json()))
+
+
+def test_predictors_count_by_name_and_weights(folder):
+    named = evaluating(folder, "predictors: [dnsmos]")
+    assert [(p.name, p.weights) for p in named.evaluate.predictors] == [("dnsmos", None)]
+    weighed = evaluating(folder, "predictors: {utmos: voice}")
+    assert weighed.evaluate.predictors[0].weights == folder / "voice"
+    (folder / "voice" / "config.json").write_text("[]")
+    ids = [load(folder, GOOD).runs[0].id, named.id, weighed.id]
+    assert len({*ids, evaluating(folder, "predictors: {utmos: voice}").id}) == 4
 
 
 def test_id_is_of_contents_not_of_places(folder):
@@ -405,7 +472,11 @@ SWEEP = "sweep:\n  stages.0.sparsity: [0.1, 0.2]\n"
             r"r\.yaml:2: cannot be read as YAML, an alias is not known",
         ),
         ("voice", "\x07", r"r\.yaml: cannot be read as YAML"),
-        (GOOD, "- a\n- b\n", r"r\.yaml: must be names and values, got \['a', 'b'\]\. Known: model"),
+        (
+            GOOD,
+            "- a\n- b\n",
+            r"r\.yaml: must be names and values, got \['a', 'b'\]\. Known: name, model",
+        ),
         (GOOD, "", r"r\.yaml: must be names and values, got None"),
         (GOOD, "[" * 3000, r"r\.yaml.*: cannot be read as YAML"),
         (GOOD, GOOD + "sweep: [1]\n", r"r\.yaml:7: sweep: must be names and values, got \[1\]"),
@@ -540,7 +611,40 @@ SWEEP = "sweep:\n  stages.0.sparsity: [0.1, 0.2]\n"
         (
             "s.txt",
             "s.txt\n  recognizer: whispr",
-            r"r\.yaml:7: evaluate\.recognizer: no such file or folder, got 'whispr'",
+            r"r\.yaml:7: evaluate\.recognizer: no such recognizer and no such folder, got "
+            r"'whispr'\. Did you mean 'whisper'\? Known: none, pocketsphinx, whisper\. Or name",
+        ),
+        (
+            "s.txt",
+            "s.txt\n  recognizer: models/tiny",
+            r"r\.yaml:7: evaluate\.recognizer: no such file or folder, got 'models/tiny'",
+        ),
+        (
+            "s.txt",
+            "s.txt\n  recognizer:",
+            r"evaluate\.recognizer: must be text, got None\. Who lis",
+        ),
+        (
+            "s.txt",
+            "s.txt\n  recordings: elsewhere",
+            r"r\.yaml:7: evaluate\.recordings: no recording of any of 2 sentences, got "
+            r"'elsewhere'\. Give 001\.wav or 001\.flac and so on\.$",
+        ),
+        (
+            "s.txt",
+            "s.txt\n  recordings: s.txt",
+            r"evaluate\.recordings: must be a folder, got the file 's\.txt'\. Name the one",
+        ),
+        ("s.txt", "s.txt\n  recordings: none", r"evaluate\.recordings: no such file or folder"),
+        (
+            "s.txt",
+            "s.txt\n  predictors: {utmos: weights.pt}",
+            r"r\.yaml:7: evaluate\.predictors\.utmos: no such file or folder, got 'weights\.pt'",
+        ),
+        (
+            "s.txt",
+            "s.txt\n  predictors: utmos",
+            r"evaluate\.predictors: must be names and values, got 'utmos'\. Networks",
         ),
         (
             "stages:\n  - method: magnitude\n    sparsity: 0.4\n",
@@ -575,6 +679,15 @@ def test_sentences_that_are_none(folder, content, message):
     (folder / "s.txt").write_bytes(content)
     with pytest.raises(RecipeError, match=message):
         load(folder, GOOD)
+
+
+def test_recordings_of_other_texts(folder):
+    (folder / "metadata.csv").write_text("a|Others.|Others.\n")
+    message = (
+        r"no recording of any of 2 sentences, got '\.'\. Give a metadata\.csv with their texts"
+    )
+    with pytest.raises(RecipeError, match=message):
+        evaluating(folder, "recordings: .")
 
 
 def test_missing_files(folder):
@@ -615,7 +728,7 @@ def test_the_recipe_of_the_page_is_one(tree):
 
 @pytest.mark.parametrize(
     "path",
-    sorted(RECIPES.glob("*/*.yaml")),
+    sorted(path for name in ARCHITECTURES for path in (RECIPES / name).glob("*.yaml")),
     ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
 def test_recipe_files(path, tree):
@@ -628,7 +741,10 @@ def test_recipe_files(path, tree):
             *(0.001, 0.004, 0.008, 0.01, 0.02, 0.06, 0.08, 0.09),
             *(0.2, 0.4, 0.6, 0.8, 0.9, 0.99),
         ]
-    assert len(loaded.runs[0].evaluate.sentences) in (10, 48)
+    evaluate = loaded.runs[0].evaluate
+    assert len(evaluate.sentences) in (10, 48)
+    assert evaluate.recognizer == "whisper"
+    assert [r.sentence for r in evaluate.recordings] in ([], [*range(1, 11)])
     first = path.read_text().splitlines()[0]
     schema = first.removeprefix("# yaml-language-server: $schema=")
     assert (path.parent / schema).resolve() == (RECIPES / "recipe.schema.json").resolve()

@@ -32,6 +32,14 @@ class CorpusError(TtsCompressError):
     """A corpus folder lacks a file or holds one that does not fit the others."""
 
 
+class ListeningError(TtsCompressError):
+    """A listening test, or its answers, cannot be used."""
+
+
+class ExtraError(TtsCompressError):
+    """A package that this work needs is not installed."""
+
+
 class OutputError(TtsCompressError):
     """A result cannot be written, such as to a full disk."""
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tts_compress.architectures.checkpoints import load_model
-from tts_compress.errors import CheckpointError, CorpusError, TtsCompressError
+from tts_compress.errors import CheckpointError, CorpusError, ExtraError, TtsCompressError
 from tts_compress.training.loop import _trainer, train
 from tts_compress.training.settings import TrainSettings
 from tts_compress.training.trainer import Trainer
@@ -142,5 +142,5 @@ def test_a_corpus_too_small_for_its_validation_is_one_clear_line(corpus, tmp_pat
 
 def test_a_missing_extra_is_one_clear_line(corpus, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyworld", None)
-    with pytest.raises(TtsCompressError, match=r"got no 'pyworld'. Run: pip install 'tts-comp"):
+    with pytest.raises(ExtraError, match=r"extra 'train' is missing, got 'pyworld'\. Install it"):
         train(corpus, tmp_path, tiny_settings())

@@ -13,14 +13,14 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from tts_compress.errors import RecipeError, nearest
 from tts_compress.methods import METHODS, Stage
-from tts_compress.recipe.files import RecipeFile
+from tts_compress.yaml_file import YamlFile, complaint
 
 GRIFFIN_LIM = "griffin_lim"
-WHISPER = "whisper"
+NOBODY = "none"
+RECOGNIZERS = ("pocketsphinx", "whisper")
 
 
 class Frozen(BaseModel):
@@ -70,6 +70,16 @@ TextOrForm = Annotated[
 ]
 
 
+def _as_weights(value: Any) -> Any:
+    return dict.fromkeys(map(str, value)) if isinstance(value, list) else value
+
+
+NamesOrWeights = Annotated[
+    dict[str, str | None],
+    BeforeValidator(_as_weights, json_schema_input_type=list[str] | dict[str, str | None]),
+]
+
+
 class EvaluateForm(Frozen):
     """What every run speaks, and how."""
 
@@ -78,10 +88,18 @@ class EvaluateForm(Frozen):
         CheckpointForm(path=GRIFFIN_LIM), description="griffin_lim, or a HiFi-GAN checkpoint."
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of dropout and first phases.")
-    recognizer: str | None = Field(
+    recognizer: str = Field(
+        RECOGNIZERS[0],
+        description="Who listens: pocketsphinx, whisper (of the extra asr), the folder of a "
+        "Whisper model, or none.",
+    )
+    recordings: str | None = Field(
         None,
-        description="Who listens: whisper (of the extra asr) or the folder of a model; nobody "
-        "where left out.",
+        description="Folder of recordings of the sentences: 001.wav and so on by number, or wavs/ "
+        "and metadata.csv as LJSpeech.",
+    )
+    predictors: NamesOrWeights = Field(
+        {}, description="Networks that guess how natural it sounds, or each with its weights."
     )
 
 
@@ -139,7 +157,7 @@ Point = dict[str, Given]
 """One value for each swept setting, such as ``stages.0.sparsity``."""
 
 
-def checked_form(file: RecipeFile, values: Mapping[str, Any], point: Point) -> RecipeForm:
+def checked_form(file: YamlFile, values: Mapping[str, Any], point: Point) -> RecipeForm:
     """Gives the checked recipe.
 
     Args:
@@ -158,24 +176,10 @@ def checked_form(file: RecipeFile, values: Mapping[str, Any], point: Point) -> R
 
 # What is swept is only known where all methods are; a key that is missing may be misspelled.
 ORDER = {"union_tag_invalid": 0, "union_tag_not_found": 0, "missing": 2, "value_error": 2}
-MESSAGES = {
-    "float_type": "must be a number",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "bool_type": "must be true or false",
-    "string_type": "must be text",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
-    "dict_type": "must be names and values",
-    "model_type": "must be names and values",
-    "model_attributes_type": "must be names and values",
-    "string_pattern_mismatch": "cannot name a folder",
-    "too_short": "must hold at least one value",
-}
 
 
 def problem(
-    file: RecipeFile,
+    file: YamlFile,
     found: ValidationError,
     prefix: Sequence[str | int],
     point: Point | None = None,
@@ -204,13 +208,4 @@ def problem(
         case "missing":
             return file.error(keys, f"is missing. {hint}")
     swept = (point or {}).get(".".join(str(key) for key in keys[:3]))
-    return file.error([*swept.at, *keys[3:]] if swept else keys, f"{_what(error)} {hint}")
-
-
-def _what(error: ErrorDetails) -> str:
-    """Says what is wrong with a value, and what it is, unless what is wrong says so."""
-    if error["type"] in ("value_error", "assertion_error"):
-        what = str(error["ctx"]["error"]).rstrip(".")
-    else:
-        what = MESSAGES.get(error["type"]) or error["msg"].replace("Input should", "must")
-    return f"{what}." if ", got " in what else f"{what}, got {error['input']!r}."
+    return file.error([*swept.at, *keys[3:]] if swept else keys, f"{complaint(error)} {hint}")

@@ -39,6 +39,34 @@ class Training(Frozen):
     sha256: tuple[str, ...]
 
 
+class Recording(Frozen):
+    """A sentence as somebody said it.
+
+    Attributes:
+        sentence: Its number, from 1.
+        path: A sound file.
+        sha256: Content hash of the file.
+    """
+
+    sentence: int
+    path: Path
+    sha256: str
+
+
+class Predictor(Frozen):
+    """A network that guesses how natural speech sounds.
+
+    Attributes:
+        name: Which.
+        weights: Where its weights are; None if it brings them.
+        sha256: Content hash of the weights.
+    """
+
+    name: str
+    weights: Path | None = None
+    sha256: str | None = None
+
+
 class Evaluate(Frozen):
     """What a run speaks, and how; Griffin-Lim makes the sound where there is no vocoder.
 
@@ -46,8 +74,11 @@ class Evaluate(Frozen):
         sentences: What is spoken.
         vocoder: What makes sound of mels; Griffin-Lim if None.
         seed: Seed of dropout and first phases.
-        recognizer: What listens: the embedded "whisper", or the path of a model; nobody if None.
+        recognizer: Who listens: a name such as "pocketsphinx", or the path of a model; nobody if
+            None.
         recognizer_sha256: Content hash of that path.
+        recordings: The sentences that there are recordings of.
+        predictors: What guesses how natural the speech sounds.
     """
 
     sentences: tuple[str, ...]
@@ -55,6 +86,8 @@ class Evaluate(Frozen):
     seed: int = 0
     recognizer: str | None = None
     recognizer_sha256: str | None = None
+    recordings: tuple[Recording, ...] = ()
+    predictors: tuple[Predictor, ...] = ()
 
 
 class Run(Frozen):
@@ -79,7 +112,8 @@ class Run(Frozen):
     def resolved(self) -> dict[str, Any]:
         """Gives all that decides the run's result: checkpoints by content, and no path or name.
 
-        What stages look at or train on is part of it only if one of them does.
+        What stages look at or train on is part of it only if one of them does; who listens and what
+        is compared with only if the recipe says so.
         """
         evaluate = self.evaluate
         needs = {stage.needs for stage in self.stages}
@@ -92,6 +126,10 @@ class Run(Frozen):
         }
         if evaluate.recognizer:
             values["recognizer"] = evaluate.recognizer_sha256 or evaluate.recognizer
+        if evaluate.recordings:
+            values["recordings"] = [[r.sentence, r.sha256] for r in evaluate.recordings]
+        if evaluate.predictors:
+            values["predictors"] = [[p.name, p.sha256] for p in evaluate.predictors]
         if "calibration" in needs:
             values["calibration"] = list(self.calibration)
         if "training" in needs and self.training:
@@ -111,7 +149,14 @@ class Run(Frozen):
 
 
 class Recipe(Frozen):
-    """The runs of a recipe file, the dense one first."""
+    """The runs of a recipe file, the dense one first.
+
+    Attributes:
+        name: Folder of its results.
+        runs: What is done.
+        source: Text of the file.
+    """
 
     name: str
     runs: tuple[Run, ...]
+    source: str = ""

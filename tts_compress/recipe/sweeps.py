@@ -10,11 +10,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from tts_compress.errors import RecipeError, nearest
 from tts_compress.methods import METHODS
-from tts_compress.recipe.files import RecipeFile
 from tts_compress.recipe.forms import Given, Point, RecipeForm, Sweep, problem
+from tts_compress.yaml_file import YamlFile
 
 
-def points(file: RecipeFile) -> list[Point]:
+def points(file: YamlFile) -> list[Point]:
     """Gives each combination of swept values, the last key changing fastest.
 
     Raises:
@@ -28,7 +28,7 @@ def points(file: RecipeFile) -> list[Point]:
     ]
 
 
-def filled(file: RecipeFile, point: Point) -> dict[str, Any]:
+def filled(file: YamlFile, point: Point) -> dict[str, Any]:
     """Gives what a recipe says, with the swept values of a point in their places."""
     values: dict[str, Any] = json.loads(json.dumps(file.values, default=str))
     for setting, given in point.items():
@@ -37,7 +37,7 @@ def filled(file: RecipeFile, point: Point) -> dict[str, Any]:
     return values
 
 
-def _swept(file: RecipeFile) -> dict[str, list[Any]]:
+def _swept(file: YamlFile) -> dict[str, list[Any]]:
     """Gives the sweep of a recipe file, each key of which names settings of stages."""
     try:
         sweep = TypeAdapter(Sweep).validate_python(file.values.get("sweep", {}), strict=True)
@@ -80,7 +80,7 @@ def _settings(key: str) -> list[str]:
     return [setting.strip() for setting in key.split(",")]
 
 
-def _rows(file: RecipeFile, key: str, values: Sequence[Any]) -> Iterator[Point]:
+def _rows(file: YamlFile, key: str, values: Sequence[Any]) -> Iterator[Point]:
     """Gives what each value of a key sets, which is several settings if the key is joint."""
     settings = _settings(key)
     for index, value in enumerate(values):
@@ -95,7 +95,7 @@ def _rows(file: RecipeFile, key: str, values: Sequence[Any]) -> Iterator[Point]:
             raise file.error(at, message)
 
 
-def names(file: RecipeFile, given: Sequence[Point], forms: Sequence[RecipeForm]) -> list[str]:
+def names(file: YamlFile, given: Sequence[Point], forms: Sequence[RecipeForm]) -> list[str]:
     """Names the run of each point: labels of its stages, and swept values where they are the same.
 
     Raises:
@@ -127,7 +127,7 @@ def _is_done(setting: str, form: RecipeForm) -> bool:
     return form.stages[int(setting.split(".")[1])].enabled
 
 
-def _check_distinct(file: RecipeFile, given: Sequence[Point], forms: Sequence[RecipeForm]) -> None:
+def _check_distinct(file: YamlFile, given: Sequence[Point], forms: Sequence[RecipeForm]) -> None:
     """Says which points give the same run, and why if that is since a stage is not done."""
     first: dict[str, Point] = {}
     for point, form in zip(given, forms, strict=True):
@@ -142,7 +142,7 @@ def _check_distinct(file: RecipeFile, given: Sequence[Point], forms: Sequence[Re
         raise _same(file, name, (other, point), idle)
 
 
-def _same(file: RecipeFile, name: str, both: Sequence[Point], idle: str | None) -> RecipeError:
+def _same(file: YamlFile, name: str, both: Sequence[Point], idle: str | None) -> RecipeError:
     at = " and ".join(", ".join(f"{key}={g.value}" for key, g in point.items()) for point in both)
     advice = "Remove one."
     if idle:

@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 
 from tts_compress.architectures.checkpoints import CONFIG
-from tts_compress.errors import CorpusError, TtsCompressError
+from tts_compress.errors import CorpusError
+from tts_compress.extras import needed
 from tts_compress.files import replaced
 from tts_compress.training.corpus import read_corpus
 from tts_compress.training.features import load_features
@@ -58,7 +59,8 @@ def train(
         TtsCompressError: The device or the extra `train` is missing, or a loss is not finite.
     """
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
-    _require_extra()
+    for package in ("pyworld", "torch.utils.tensorboard"):
+        needed(package, "train")
     resumed = (out / CHECKPOINT).exists()
     if resumed:
         check_resumable(settings, out / SETTINGS)
@@ -82,17 +84,6 @@ def train(
         write_voice(voice, trainer.model, out, corpus)
         console.print(f"{voice}: voice written")
     return trainer.model.eval()
-
-
-def _require_extra() -> None:
-    try:
-        import pyworld  # noqa: F401
-        import torch.utils.tensorboard  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise TtsCompressError(
-            f"train: needs a package that is not installed, got no {error.name!r}. "
-            "Run: pip install 'tts-compress[train]'."
-        ) from None
 
 
 def _trainer(corpus: Path, settings: TrainSettings) -> Trainer:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, NoReturn, TextIO
 
 import typer
-from rich.console import Console
 
+from tts_compress.cli.consoles import console, errors
+from tts_compress.cli.listen import listen
 from tts_compress.errors import TtsCompressError
 
 app = typer.Typer(
@@ -16,8 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-console = Console()
-errors = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
+app.add_typer(listen, name="listen")
 
 INTERRUPTED = 130  # what typer exits with, too
 
@@ -154,6 +154,31 @@ def pareto(
     from tts_compress.report.pareto import write_pareto
 
     write_pareto(runs, out, console)
+
+
+@app.command()
+def report(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Results of recipes, runs/<recipe>, or runs.", show_default=False),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to make.")] = Path("report"),
+    log_to: Annotated[
+        str | None, typer.Option(help="Also mirror to a tracker: tensorboard, mlflow or wandb.")
+    ] = None,
+    log_dir: Annotated[
+        Path | None, typer.Option(help="Where the tracker writes; its own default if none.")
+    ] = None,
+) -> None:
+    """Make a page to look at and listen to, tables, and plots for a paper."""
+    from tts_compress.report.page import write_report
+    from tts_compress.trackers import log, tracker
+
+    if log_to:
+        tracker(log_to)  # a name that is not known is said before anything is made
+    write_report(runs, out, console)
+    if log_to:
+        log(runs, log_to, log_dir, console)
 
 
 @app.command()

@@ -1,15 +1,16 @@
-"""Recipe files: YAML to plain values, and where each of them stands.
+"""YAML files of ours: plain values, and where each of them stands.
 
 YAML is read as its version 1.2 says: ``1e-3`` is a number, and ``no`` and dates are text.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic_core import ErrorDetails
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from tts_compress.errors import RecipeError
@@ -58,16 +59,26 @@ for _tag, _pattern, _first in (
 
 
 @dataclass(frozen=True)
-class RecipeFile:
-    """A recipe file: its plain values, and the parsed text, which knows the line of each."""
+class YamlFile:
+    """A YAML file: its plain values, and the parsed text, which knows the line of each.
+
+    Attributes:
+        path: Where it is.
+        values: What it says.
+        root: The parsed text.
+    """
 
     path: Path
     values: dict[str, Any]
     root: Node
 
     @classmethod
-    def read(cls, path: Path) -> "RecipeFile":
+    def read(cls, path: Path, known: Iterable[str]) -> "YamlFile":
         """Gives the file at this path.
+
+        Args:
+            path: Where it is.
+            known: Names that it may hold, for messages.
 
         Raises:
             RecipeError: There is no such file, or it does not hold names and values once each.
@@ -83,8 +94,7 @@ class RecipeFile:
             raise RecipeError(f"{where}: cannot be read as YAML, {problem}. Correct it.") from None
         if root is None or not isinstance(values, dict):
             raise RecipeError(
-                f"{path}: must be names and values, got {values!r}. "
-                "Known: model, stages, evaluate, sweep, calibration, training, name."
+                f"{path}: must be names and values, got {values!r}. Known: {', '.join(known)}."
             )
         return cls(path, values, root)
 
@@ -127,6 +137,31 @@ class RecipeFile:
                 break
             line, node = inside[key]
         return int(line) + 1
+
+
+MESSAGES = {
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be names and values",
+    "model_type": "must be names and values",
+    "model_attributes_type": "must be names and values",
+    "string_pattern_mismatch": "cannot name a folder",
+    "too_short": "must hold at least one value",
+}
+
+
+def complaint(error: ErrorDetails) -> str:
+    """Says what is wrong with a value, and what it is, unless what is wrong says so."""
+    if error["type"] in ("value_error", "assertion_error"):
+        what = str(error["ctx"]["error"]).rstrip(".")
+    else:
+        what = MESSAGES.get(error["type"]) or error["msg"].replace("Input should", "must")
+    return f"{what}." if ", got " in what else f"{what}, got {error['input']!r}."
 
 
 def _plain(loader: _Loader, node: Node, path: Path) -> Any:
