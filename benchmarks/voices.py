@@ -22,7 +22,8 @@ from torch import Tensor
 from tts_compress.architectures.checkpoints import load_model
 from tts_compress.audio.mel import SAMPLE_RATE, mel_spectrogram
 from tts_compress.audio.wav import write_wav
-from tts_compress.metrics.intelligibility import Recognizer, word_error_rate, word_errors
+from tts_compress.metrics.intelligibility import word_error_rate, word_errors
+from tts_compress.metrics.recognizers import Whisper
 from tts_compress.synthesis import Speech, speak, vocoder
 from tts_compress.training.flite import Flite
 
@@ -77,7 +78,7 @@ def main() -> None:
     systems = {"flite": (read, ""), "Griffin-Lim on flite's mels": (resynthesized(read), "")}
     for path in arguments.voices:
         systems[str(path)] = spoken(path, sentences, arguments.seed)
-    recognizer = Recognizer()
+    recognizer = Whisper()
     table = Table("system", "word error rate", "errors", "words", "failed", "seconds")
     for name, (wavs, failed) in systems.items():
         heard = [recognizer.transcribe(wav.numpy(), SAMPLE_RATE) for wav in track(wavs, name)]
@@ -85,8 +86,8 @@ def main() -> None:
         table.add_row(
             name,
             f"{100 * word_error_rate(errors):.1f} %",
-            str(sum(e.substitutions + e.deletions + e.insertions for e in errors)),
-            str(sum(e.n_words for e in errors)),
+            str(sum(e.total for e in errors)),
+            str(sum(e.length for e in errors)),
             failed,
             f"{sum(len(wav) for wav in wavs) / SAMPLE_RATE:.0f}",
         )

@@ -34,7 +34,7 @@ def unfolded(text: str) -> str:
 
 @pytest.mark.parametrize(
     "path",
-    sorted((ROOT / "recipes").glob("*/*.yaml")),
+    sorted(p for p in (ROOT / "recipes").glob("*/*.yaml") if p.parent.name != "listening"),
     ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
 def test_every_recipe_can_be_planned(path):

@@ -1,8 +1,10 @@
 """Sweeps of tiny networks in real processes: killed, interrupted, side by side, on a full disk."""
 
+import json
 import math
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,14 +19,21 @@ from rich.console import Console
 
 from tts_compress import load_model
 from tts_compress.architectures.checkpoints import save_voice
-from tts_compress.errors import RecipeError, RunError
+from tts_compress.audio.wav import write_wav
+from tts_compress.errors import ExtraError, RecipeError, RunError
 from tts_compress.methods.scores import calibrated as calibrated_scores
 from tts_compress.recipe import load
-from tts_compress.sweep import _memory, done, run_one, sweep
+from tts_compress.sweep import _memory, done, measured, run_one, sweep
 from tts_compress.synthesis import speak
 
 GOLDEN = Path(__file__).parent / "golden"
-CLOCKED = {"timings.jsonl", "results.csv", "size_distance.png", "speed_distance.png"}
+CLOCKED = {
+    "timings.jsonl",
+    "provenance.json",
+    "results.csv",
+    "size_distance.png",
+    "speed_distance.png",
+}
 
 
 def start(recipe: Path, out: Path, **more) -> subprocess.Popen:
@@ -52,7 +61,7 @@ def finished(tmp_path_factory, request):
     recipe.write_text(
         f"model: {GOLDEN / 'fastspeech2_tiny.pth.tar'}\n"
         "stages: [{method: magnitude, include: [attention]}]\n"
-        "evaluate: {sentences: sentences.txt}\n"
+        "evaluate: {sentences: sentences.txt, recognizer: none}\n"
         "sweep: {stages.0.sparsity: [0.2, 0.6, 0.9]}\n"
     )
     sweep(load(recipe), folder / "runs", Console(quiet=True))
@@ -75,6 +84,85 @@ def test_a_second_sweep_computes_nothing(finished):
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*/records.jsonl")}
     sweep(load(recipe), out, Console(quiet=True))
     assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*/records.jsonl")}
+
+
+def test_the_index_says_what_the_recipe_is(finished):
+    recipe, out = finished
+    index = json.loads((out / "tiny" / "recipe.json").read_text())
+    runs = load(recipe).runs
+    assert index == {
+        "name": "tiny",
+        "runs": [{"id": run.id, "name": run.name} for run in runs],
+        "source": recipe.read_text(),
+        "sentences": ["Hello there.", "How are you?"],
+        "model": "fastspeech2_tiny.pth.tar",
+        "seed": 0,
+        "recordings": False,
+    }
+
+
+def test_runs_of_an_older_version_are_measured_again_and_not_compressed(finished, tmp_path):
+    recipe, out = finished
+    shutil.copytree(out, tmp_path, dirs_exist_ok=True)
+    dense, first, second, third = (tmp_path / "tiny" / run.id for run in load(recipe).runs)
+    (first / "provenance.json").unlink()
+    (second / "provenance.json").write_text('{"measures": 1}')
+    for folder in (first, second):
+        lines = (folder / "records.jsonl").read_text().splitlines(keepends=True)
+        older = [line for line in lines if "duration" not in line]
+        (folder / "records.jsonl").write_text("".join(older))
+    made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("artifact/*")}
+    taken = {path: (path / "records.jsonl").stat().st_mtime_ns for path in (dense, third)}
+    sweep(load(recipe), tmp_path, Console(quiet=True), jobs=1)
+    assert contents(tmp_path) == contents(out)
+    assert made == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("artifact/*")}
+    assert taken == {path: (path / "records.jsonl").stat().st_mtime_ns for path in (dense, third)}
+
+
+def test_measuring_again_that_fails_keeps_the_run(finished, tmp_path):
+    recipe, out = finished
+    shutil.copytree(out, tmp_path, dirs_exist_ok=True)
+    run = load(recipe).runs[1]
+    folder = tmp_path / "tiny" / run.id
+    (folder / "provenance.json").unlink()
+    mels = (folder / "mels.safetensors").read_bytes()
+    records = (folder / "records.jsonl").read_bytes()
+    (folder / "mels.safetensors").unlink()
+    with pytest.raises(FileNotFoundError):
+        run_one(run, tmp_path / "tiny", "cpu")
+    assert (folder / "records.jsonl").read_bytes() == records
+    assert (folder / "error.txt").is_file()
+    assert done(tmp_path / "tiny", run)
+    assert not measured(tmp_path / "tiny", run)
+    (folder / "mels.safetensors").write_bytes(mels)
+    run_one(run, tmp_path / "tiny", "cpu")
+    assert measured(tmp_path / "tiny", run)
+    assert contents(tmp_path) == contents(out)
+
+
+def test_recordings_are_kept_beside_the_runs(finished, tmp_path):
+    recipe, _ = finished
+    (tmp_path / "said").mkdir()
+    write_wav(tmp_path / "said" / "002.wav", torch.linspace(-1, 1, 4000))
+    text = recipe.read_text().replace("none}", f"none, recordings: {tmp_path / 'said'}}}")
+    text = text.replace(" sentences.txt", f" {recipe.with_name('sentences.txt')}")
+    (tmp_path / "tiny.yaml").write_text(text)
+    for _ in range(2):
+        sweep(load(tmp_path / "tiny.yaml"), tmp_path / "runs", Console(quiet=True), limit=1)
+    kept = tmp_path / "runs" / "tiny" / "recordings"
+    assert [path.name for path in sorted(kept.glob("*.wav"))] == ["002.wav"]
+    assert json.loads((kept.parent / "recipe.json").read_text())["recordings"]
+
+
+def test_who_cannot_listen_is_said_before_the_first_run(finished, tmp_path, monkeypatch):
+    recipe, _ = finished
+    text = recipe.read_text().replace("none}", "whisper}")
+    text = text.replace(" sentences.txt", f" {recipe.with_name('sentences.txt')}")
+    (tmp_path / "tiny.yaml").write_text(text)
+    monkeypatch.setitem(sys.modules, "faster_whisper", None)
+    with pytest.raises(ExtraError, match=r"got 'faster_whisper'\. Install it with: pip install"):
+        sweep(load(tmp_path / "tiny.yaml"), tmp_path / "runs", Console(quiet=True))
+    assert not (tmp_path / "runs").exists()
 
 
 def test_the_number_of_jobs_changes_no_byte(finished, tmp_path):
@@ -217,7 +305,7 @@ def calibrated(tmp_path_factory):
         "model: voice\n"
         "calibration: calibration.txt\n"
         "stages: [{method: heads, score: sensitivity}, {method: resize}]\n"
-        "evaluate: {sentences: sentences.txt}\n"
+        "evaluate: {sentences: sentences.txt, recognizer: none}\n"
         "sweep: {stages.0.keep: [1], stages.1.enabled: [false, true]}\n"
     )
     return recipe

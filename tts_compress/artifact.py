@@ -145,6 +145,20 @@ def load_model(folder: str | Path) -> Architecture:
         raise ArtifactError(f"{where}: {error}") from None
 
 
+def tensors(folder: str | Path) -> Iterator[tuple[str, Tensor]]:
+    """Gives the tensors of an artifact by name, one at a time, so that only one is held.
+
+    Raises:
+        ArtifactError: The artifact is damaged.
+    """
+    artifact = load(folder)
+    with safetensors.safe_open(artifact.folder / WEIGHTS, "pt") as file:
+        for name, packed in artifact.manifest["tensors"].items():
+            keys = [f"{name}:{part}" for part in packed["parts"]]
+            parts = {key: file.get_tensor(key) for key in keys}
+            yield name, _decoded(name, packed, parts)
+
+
 def _decoded(name: str, packed: dict[str, Any], parts: dict[str, Tensor]) -> Tensor:
     own = {part: parts.pop(f"{name}:{part}") for part in packed["parts"]}
     return decode(packed["encoding"], own, packed["shape"], name)

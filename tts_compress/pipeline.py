@@ -1,7 +1,7 @@
 """One run, from checkpoint to records: the only place that knows the order of the steps."""
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from torch import nn
@@ -15,11 +15,11 @@ from tts_compress.files import replaced
 from tts_compress.methods.base import Change, Context, Memory
 from tts_compress.methods.precision import round_parameters, stored_precision
 from tts_compress.metrics import taking
-from tts_compress.metrics.intelligibility import Recognizer
+from tts_compress.metrics.measuring import Candidate, Made, measure
 from tts_compress.metrics.reference import Reference
 from tts_compress.metrics.taking import Taker
+from tts_compress.provenance import Work, read_provenance
 from tts_compress.recipe import Checkpoint, Evaluate, Run
-from tts_compress.records import Record, write_records
 from tts_compress.synthesis import Speech, Vocoder, follow, speak, vocoder
 from tts_compress.training.finetune import finetuner
 
@@ -30,17 +30,15 @@ def execute(run: Run, folder: Path, memory: Memory, reference: Path | None, devi
     Args:
         run: What to do.
         folder: The run's own folder, empty.
-        memory: What stages share over the runs of a sweep.
+        memory: What stages and measures share over the runs of a sweep.
         reference: ``mels.safetensors`` of the dense run, or None if this is the dense run.
         device: Where torch runs.
     """
-    seed = run.evaluate.seed
-    context = _context(run, memory, folder, device)
-    model = _load(run.model, device)
-    vocode = _vocoder(run.evaluate.vocoder, seed, device)
-    recognizer = _recognizer(run.evaluate.recognizer) if run.evaluate.recognizer else None
+    work = Work(device)
+    vocode = _vocoder(run.evaluate.vocoder, run.evaluate.seed, device)
     take = Taker(run.id)
-    records = _compress(take, model, run, context, folder)
+    model = _load(run.model, device)
+    made = _compress(take, model, run, _context(run, memory, folder, device), folder)
     model = artifact.load_model(folder / "artifact").to(device)
 
     dense = Reference.load(reference, run.evaluate.sentences) if reference else None
@@ -48,18 +46,27 @@ def execute(run: Run, folder: Path, memory: Memory, reference: Path | None, devi
     spoken.save(folder / "mels.safetensors")
     _write_wavs(folder / "wavs", spoken.speeches, vocode)
 
-    repeats, timed = taking.of_stages(take, context.measures)
-    records += [*repeats, *_of_speech(take, model, spoken, dense, seed)]
-    if recognizer is not None:
-        records += taking.words(take, recognizer, run.evaluate.sentences, folder / "wavs")
-    write_records(folder / "records.jsonl", records)
-    beside = None
-    if reference and dense:
-        beside = (artifact.load_model(reference.parent / "artifact").to(device), dense.speeches)
-    timed += taking.timings(take, (model, spoken.speeches), beside, seed)
-    write_records(folder / "timings.jsonl", timed)
+    measure(Candidate(run, folder, model, spoken, memory), made, reference, vocode)
+    work.write(folder)
     with replaced(folder / "DONE") as partial:
         partial.write_text(run.name + "\n", encoding="utf-8")
+
+
+def measure_again(
+    run: Run, folder: Path, memory: Memory, reference: Path | None, device: str
+) -> None:
+    """Takes the measures of a finished run anew, of what it made; the arguments are `execute`'s.
+
+    Until that is done, its old records stay and say so.
+    """
+    work = Work(device)
+    before = read_provenance(folder)
+    made = Made.read(folder)
+    model = artifact.load_model(folder / "artifact").to(device)
+    spoken = Reference.load(folder / "mels.safetensors", run.evaluate.sentences)
+    vocode = _vocoder(run.evaluate.vocoder, run.evaluate.seed, device)
+    measure(Candidate(run, folder, model, spoken, memory), made, reference, vocode)
+    work.write(folder, compressed=before.get("compressed", before))
 
 
 def _context(run: Run, memory: Memory, folder: Path, device: str) -> Context:
@@ -72,9 +79,7 @@ def _context(run: Run, memory: Memory, folder: Path, device: str) -> Context:
     return context
 
 
-def _compress(
-    take: Taker, model: Architecture, run: Run, context: Context, folder: Path
-) -> list[Record]:
+def _compress(take: Taker, model: Architecture, run: Run, context: Context, folder: Path) -> Made:
     """Does the stages of a run, saves what they made, and says how big it is.
 
     Weights that fitted a narrow type before the first stage fit it after the last.
@@ -89,11 +94,14 @@ def _compress(
     round_parameters(model, precision)
     saved = artifact.save(folder / "artifact", model, changes, run=run)
     gzip_bytes = artifact.save_public_checkpoint(folder / "checkpoint.pt.gz", model)
-    return [
+    repeats, timed = taking.of_stages(take, context.measures)
+    records = [
         take("gzip_bytes", gzip_bytes, unit="bytes"),
         take("artifact_bytes", saved.n_bytes, unit="bytes"),
         *taking.of_model(take, model, pruned),
+        *repeats,
     ]
+    return Made(records, timed)
 
 
 def _load(given: Checkpoint, device: str) -> Architecture:
@@ -126,27 +134,10 @@ def _vocoder(given: Checkpoint | None, seed: int, device: str) -> Vocoder:
     return vocoder(load_model(given.path, given.config, device, architecture="hifigan"), seed)
 
 
-@functools.cache
-def _recognizer(given: str) -> Recognizer:
-    """Gives the recognizer that all runs of a process share; one thread, as all that runs do."""
-    return Recognizer(None if given == "whisper" else given, threads=1)
-
-
 def _speak(model: nn.Module, dense: Reference | None, evaluate: Evaluate) -> Reference:
     """Speaks every sentence freely, and in the timing of the dense network."""
     speeches = speak(model, evaluate.sentences, evaluate.seed)
     return Reference(speeches, follow(model, dense.speeches if dense else speeches, evaluate.seed))
-
-
-def _of_speech(
-    take: Taker, model: nn.Module, spoken: Reference, dense: Reference | None, seed: int
-) -> Iterator[Record]:
-    """Gives what repeats of all that is measured of speech but the words."""
-    yield from taking.of_speech(take, spoken.speeches)
-    yield from taking.of_work(take, model, spoken.speeches)
-    yield from taking.distances(take, spoken, dense or spoken)
-    if dense is None:
-        yield from taking.noise_floor(take, model, spoken, seed + 1)
 
 
 def _write_wavs(folder: Path, speeches: Sequence[Speech], vocode: Vocoder) -> None:

@@ -27,6 +27,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tts_compress.errors import OutputError, RunError, TtsCompressError
 from tts_compress.files import locked, replaced
+from tts_compress.metrics.naturalness import predictor
+from tts_compress.metrics.recognizers import check_recognizer
+from tts_compress.metrics.recordings import keep_recordings
+from tts_compress.provenance import MEASURES, measured_by
 from tts_compress.recipe import Recipe, Run
 
 if TYPE_CHECKING:
@@ -64,8 +68,10 @@ def sweep(
 
     folder = out / recipe.name
     runs = recipe.runs[:limit]
+    _check_listeners(recipe)
     try:
         _write_index(recipe, folder)
+        keep_recordings(recipe.runs[0].evaluate.recordings, folder / "recordings")
         failures = _finish(recipe.name, runs, folder, _progress(console), device, jobs)
         if done(folder, runs[0]):
             write_results(folder, console)
@@ -92,11 +98,29 @@ def done(folder: Path, run: Run) -> bool:
     return (folder / run.id / "DONE").exists()
 
 
+def measured(folder: Path, run: Run) -> bool:
+    """Whether a run is finished and has all measures that this version takes."""
+    return done(folder, run) and measured_by(folder / run.id) >= MEASURES
+
+
+def _check_listeners(recipe: Recipe) -> None:
+    """Says what is missing to listen to speech, before anything is made.
+
+    Raises:
+        TtsCompressError: A recognizer or a predictor cannot be had.
+    """
+    evaluate = recipe.runs[0].evaluate
+    if evaluate.recognizer:
+        check_recognizer(evaluate.recognizer)
+    for one in evaluate.predictors:
+        predictor(one.name, one.weights)
+
+
 def _finish(
     name: str, runs: Sequence[Run], folder: Path, progress: Progress, device: str, jobs: int
 ) -> dict[Run, Exception]:
     """Does what is not done, shows it, and gives what failed, in the recipe's order."""
-    left = [run for run in runs if not done(folder, run)]
+    left = [run for run in runs if not measured(folder, run)]
     failures: dict[Run, Exception] = {}
     with progress, closing(_do(left, folder, device, jobs)) as ends:
         doing, n_done = _doing(left, jobs), len(runs) - len(left)
@@ -204,22 +228,29 @@ def _end_with_parent() -> None:
 
 
 def run_one(run: Run, folder: Path, device: str) -> list[Warning]:
-    """Does one run and gives its warnings of ours; waits if another process is doing it."""
-    from tts_compress.pipeline import execute
+    """Does one run and gives its warnings of ours; waits if another process is doing it.
+
+    A run that an older version finished is measured again, which keeps what it made.
+    """
+    from tts_compress import pipeline
 
     path = folder / run.id
     with locked(folder / f".{run.id}.lock"), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        if done(folder, run):
+        if measured(folder, run):
             return []
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True)
+        do = pipeline.measure_again
+        if not done(folder, run):
+            do = pipeline.execute
+            shutil.rmtree(path, ignore_errors=True)
+            path.mkdir(parents=True)
         reference = folder / run.dense_id / "mels.safetensors" if run.stages else None
         try:
-            execute(run, path, _memory(), reference, device)
+            do(run, path, _memory(), reference, device)
         except Exception:
             (path / ERROR).write_text(traceback.format_exc(), encoding="utf-8")
             raise
+        (path / ERROR).unlink(missing_ok=True)  # of a measuring that failed before
     messages = [w.message for w in caught if w.category.__module__.startswith("tts_compress")]
     return [message for message in messages if isinstance(message, Warning)]
 
@@ -229,15 +260,25 @@ def _memory() -> "Memory":
     """Gives what the runs of one process share, such as one sort of all weights."""
     from tts_compress.methods.base import Memory
 
-    return Memory(capacity=4)  # two rankings, the calibration speech, and scores of its gradients
+    # Two rankings, the calibration speech, scores of its gradients, and two sets of sounds.
+    return Memory(capacity=6)
 
 
 def _write_index(recipe: Recipe, folder: Path) -> None:
-    """Names the recipe's runs in order, for reports."""
+    """Says what the recipe is and names its runs in order, for reports."""
     folder.mkdir(parents=True, exist_ok=True)
-    runs = [{"id": run.id, "name": run.name} for run in recipe.runs]
+    dense = recipe.runs[0]
+    index = {
+        "name": recipe.name,
+        "runs": [{"id": run.id, "name": run.name} for run in recipe.runs],
+        "source": recipe.source,
+        "sentences": dense.evaluate.sentences,
+        "model": dense.model.path.name,
+        "seed": dense.evaluate.seed,
+        "recordings": bool(dense.evaluate.recordings),
+    }
     with replaced(folder / "recipe.json") as partial:
-        partial.write_text(json.dumps({"name": recipe.name, "runs": runs}, indent=1) + "\n")
+        partial.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
 
 
 def _progress(console: Console) -> Progress:

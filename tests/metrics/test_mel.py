@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.fft import idct
 
 from tts_compress.errors import AudioError
-from tts_compress.metrics.mel import mcd_dtw_db, mel_mae_db
+from tts_compress.metrics.mel import dtw_path, mcd_dtw_db, mel_mae_db
 
 MELS = st.integers(1, 6).flatmap(
     lambda frames: arrays(np.float32, (20, frames), elements=st.floats(-11.5, 2.0, width=32))
@@ -72,6 +72,14 @@ def test_mcd_agrees_with_warping_written_out():
     assert mcd_dtw_db(*mels) == pytest.approx(10 / math.log(10) * math.sqrt(2) * total / pairs)
 
 
+@given(one=MELS, other=MELS)
+def test_a_path_leads_from_the_first_frames_to_the_last(one, other):
+    path = dtw_path(one, other)
+    assert path[0].tolist() == [0, 0]
+    assert path[-1].tolist() == [one.shape[1] - 1, other.shape[1] - 1]
+    assert {tuple(step) for step in np.diff(path, axis=0)} <= {(1, 1), (1, 0), (0, 1)}
+
+
 @given(mel=MELS)
 def test_a_mel_is_no_distance_from_itself(mel):
     assert mel_mae_db(mel, mel) == 0
@@ -107,7 +115,7 @@ def test_numbers_of_mels_must_agree_for_mcd():
         mcd_dtw_db(np.zeros((13, 3)), np.zeros((13, 3)))
 
 
-@pytest.mark.parametrize("metric", [mel_mae_db, mcd_dtw_db])
+@pytest.mark.parametrize("metric", [mel_mae_db, mcd_dtw_db, dtw_path])
 @pytest.mark.parametrize(
     ("mel", "message"),
     [

@@ -11,7 +11,7 @@ from tts_compress.metrics import METRICS
 def test_entries_are_complete(name):
     metric = METRICS[name]
     assert metric.measure.__name__ == name
-    assert inspect.signature(metric.measure).return_annotation in (float, int)
+    assert inspect.signature(metric.measure).return_annotation in (float, int, float | None)
     assert metric.measure.__doc__
     assert metric.per in {"sentence", "run"}
     assert metric.better in {"lower", "higher", "none"}

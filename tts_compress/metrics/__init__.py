@@ -5,16 +5,19 @@ Nothing here imports torch, so that names can be listed at once.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from tts_compress.metrics import attention, cost, intelligibility, mel, speed
+from tts_compress.metrics import attention, cost, intelligibility, mel, prosody, speed
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A measure, what one value of it is taken of, its unit, and which way is better."""
+    """A measure, what one value of it is taken of, its unit, and which way is better.
 
-    measure: Callable[..., float]
+    A measure gives a number, or None where it has nothing to count.
+    """
+
+    measure: Callable[..., Any]
     per: Literal["sentence", "run"]
     unit: str
     better: Literal["lower", "higher", "none"]
@@ -23,11 +26,22 @@ class Metric:
 METRICS: dict[str, Metric] = {
     "mel_mae_db": Metric(mel.mel_mae_db, "sentence", "dB", "lower"),
     "mcd_dtw_db": Metric(mel.mcd_dtw_db, "sentence", "dB", "lower"),
+    "f0_rmse_cents": Metric(prosody.f0_rmse_cents, "sentence", "cents", "lower"),
+    "voicing_error": Metric(prosody.voicing_error, "sentence", "fraction", "lower"),
+    "f0_correlation": Metric(prosody.f0_correlation, "sentence", "ratio", "higher"),
+    "duration_ratio": Metric(prosody.duration_ratio, "sentence", "ratio", "none"),
     "attention_jumps_back": Metric(attention.attention_jumps_back, "sentence", "frames", "lower"),
     "attention_skips": Metric(attention.attention_skips, "sentence", "ids", "lower"),
     "attention_reach": Metric(attention.attention_reach, "sentence", "fraction", "higher"),
     "attention_focus": Metric(attention.attention_focus, "sentence", "fraction", "higher"),
+    "repeats": Metric(attention.repeats, "sentence", "repeats", "lower"),
+    "skips": Metric(attention.skips, "sentence", "skips", "lower"),
+    "no_stop": Metric(attention.no_stop, "sentence", "fraction", "lower"),
+    "early_stop": Metric(attention.early_stop, "sentence", "fraction", "lower"),
     "word_error_rate": Metric(intelligibility.word_error_rate, "run", "fraction", "lower"),
+    "character_error_rate": Metric(
+        intelligibility.character_error_rate, "run", "fraction", "lower"
+    ),
     "state_dict_bytes": Metric(cost.state_dict_bytes, "run", "bytes", "lower"),
     "n_parameters": Metric(cost.n_parameters, "run", "weights", "lower"),
     "n_nonzero": Metric(cost.n_nonzero, "run", "weights", "lower"),

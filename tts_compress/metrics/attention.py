@@ -15,6 +15,10 @@ TOLERANCE = 3
 attention to a window of 3 from its last position when they speak. It leaves room for ids that are
 rightly silent, such as a comma and a space."""
 
+HELD = 5
+"""Frames (58 ms) of the median that positions are smoothed with: attention must stay for at least
+three, 35 ms, about the shortest that a phone of English is said in."""
+
 
 def attention_jumps_back(
     alignment: ArrayLike, n_frames: int, n_ids: int, *, tolerance: int = TOLERANCE
@@ -67,6 +71,90 @@ def attention_reach(alignment: ArrayLike, n_frames: int, n_ids: int) -> float:
     return float((position.max() + 1) / n_ids)
 
 
+def repeats(alignment: ArrayLike, n_frames: int, n_ids: int, *, tolerance: int = TOLERANCE) -> int:
+    """How often text is said again: attention goes back, then reads on from there.
+
+    One repeat is a move back by more than `tolerance` ids in however many frames, then forward by
+    more than `tolerance`. Positions are smoothed first, so that a flick of attention that is too
+    short to hear counts neither as going back nor as having been ahead. A word said three times is
+    two repeats. 0 is best.
+
+    Raises:
+        AudioError: The alignment does not hold that many frames and ids.
+
+    Source: Ping et al. 2018, "Deep Voice 3", section 4.1, count repeats and skips of attention by
+    ear; that they are counted in the alignment, and how, is our own.
+
+    >>> repeats(np.eye(10)[np.repeat([0, 4, 8, 1, 5, 9], 3)], 18, 10)  # 8 to 1, and on to 9
+    1
+    """
+    position = _held(_positions("repeats", alignment, n_frames, n_ids))
+    count, top, bottom, is_back = 0, int(position[0]), 0, False
+    for here in position.tolist():
+        if is_back:
+            bottom = min(bottom, here)
+            if here - bottom > tolerance:
+                count, top, is_back = count + 1, here, False
+        else:
+            top = max(top, here)
+            if top - here > tolerance:
+                bottom, is_back = here, True
+    return count
+
+
+def skips(alignment: ArrayLike, n_frames: int, n_ids: int, *, tolerance: int = TOLERANCE) -> int:
+    """How many passages of the text are left out.
+
+    A passage is more than `tolerance` ids in a row that no frame attends to most, before one that
+    some frame does; the ids after the last such one are not read either, but no skip: see
+    `early_stop`. In which order ids are read does not matter. 0 is best.
+
+    Raises:
+        AudioError: The alignment does not hold that many frames and ids.
+
+    Source: as `repeats`.
+
+    >>> skips(np.eye(12)[[0, 1, 6, 7, 11]], 5, 12)  # 2 to 5; 8 to 10 are only three
+    1
+    """
+    read = np.unique(_positions("skips", alignment, n_frames, n_ids))
+    left_out = np.diff(np.concatenate([[-1], read])) - 1
+    return int((left_out > tolerance).sum())
+
+
+def no_stop(stopped: bool) -> int:
+    """1 if the network spoke until it was cut off, 0 if it ended by itself.
+
+    Source: Shen et al. 2018, "Natural TTS synthesis by conditioning WaveNet on mel spectrogram
+    predictions", section 3.2, count such failures of the stop token.
+
+    >>> no_stop(False)
+    1
+    """
+    return int(not stopped)
+
+
+def early_stop(
+    alignment: ArrayLike, n_frames: int, n_ids: int, stopped: bool, *, tolerance: int = TOLERANCE
+) -> int:
+    """1 if the network ended by itself with the end of the text unread, else 0.
+
+    That is when more than `tolerance` ids after the furthest position are left; the last few are
+    often a full stop and what follows it, which is silent.
+
+    Raises:
+        AudioError: The alignment does not hold that many frames and ids.
+
+    Source: Shen et al. 2020, "Non-Attentive Tacotron", name the failure "early cut-off" and measure
+    it with a recognizer; that it is seen in the alignment is our own.
+
+    >>> early_stop(np.eye(12)[[0, 3, 7]], 3, 12, stopped=True)  # 8 to 11 are unread
+    1
+    """
+    position = _positions("early_stop", alignment, n_frames, n_ids)
+    return int(stopped and n_ids - 1 - position.max() > tolerance)
+
+
 def attention_focus(alignment: ArrayLike, n_frames: int, n_ids: int) -> float:
     """Mean over frames of the greatest weight, in (0, 1]; higher is surer of its place.
 
@@ -80,6 +168,14 @@ def attention_focus(alignment: ArrayLike, n_frames: int, n_ids: int) -> float:
     """
     weights = _weights("attention_focus", alignment, n_frames, n_ids)
     return float(weights.max(axis=1).mean())
+
+
+def _held(position: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Median of `HELD` frames around each, where the first and the last frame go on for ever."""
+    padded = np.pad(position, HELD // 2, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, HELD)
+    smooth: NDArray[np.intp] = np.median(windows, axis=1).astype(np.intp)
+    return smooth
 
 
 def _furthest_before(position: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -61,16 +61,37 @@ def mcd_dtw_db(candidate: ArrayLike, reference: ArrayLike) -> float:
     >>> mcd_dtw_db(np.eye(80)[:, :3], np.eye(80)[:, [0, 1, 1, 2]])  # one frame said twice
     0.0
     """
+    costs, path = _warp("mcd_dtw_db", candidate, reference)
+    return float(10 / math.log(10) * math.sqrt(2) * costs[-1, -1] / len(path))
+
+
+def dtw_path(candidate: ArrayLike, reference: ArrayLike) -> NDArray[np.int64]:
+    """Frame numbers ``(pairs, 2)`` that `mcd_dtw_db` pairs, of candidate and reference, in order.
+
+    Raises:
+        AudioError: The numbers of mels differ or are below 14, or a mel is empty or not finite.
+
+    >>> dtw_path(np.eye(80)[:, :3], np.eye(80)[:, [0, 1, 1, 2]]).tolist()
+    [[0, 0], [1, 1], [1, 2], [2, 3]]
+    """
+    _, path = _warp("dtw_path", candidate, reference)
+    return path
+
+
+def _warp(
+    where: str, candidate: ArrayLike, reference: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Summed costs ``(frames of candidate, frames of reference)`` and the cheapest path."""
     from librosa.sequence import dtw
 
-    ours, theirs = _mel("mcd_dtw_db", candidate), _mel("mcd_dtw_db", reference)
+    ours, theirs = _mel(where, candidate), _mel(where, reference)
     if len(ours) != len(theirs) or len(ours) <= N_CEPSTRA:
         raise AudioError(
-            f"mcd_dtw_db: candidate and reference must have one number of mels above {N_CEPSTRA}, "
+            f"{where}: candidate and reference must have one number of mels above {N_CEPSTRA}, "
             f"got {len(ours)!r} and {len(theirs)!r}. Give mels of one kind."
         )
-    total, path = dtw(_cepstra(ours), _cepstra(theirs), metric="euclidean")
-    return float(10 / math.log(10) * math.sqrt(2) * total[-1, -1] / len(path))
+    costs, path = dtw(_cepstra(ours), _cepstra(theirs), metric="euclidean")
+    return costs, path[::-1]
 
 
 def _cepstra(mel: NDArray[np.float64]) -> NDArray[np.float64]:

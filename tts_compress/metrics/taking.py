@@ -3,27 +3,27 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import nn
 
-from tts_compress.audio.mel import SAMPLE_RATE
-from tts_compress.audio.wav import read_wav
+from tts_compress.methods import METHODS
 from tts_compress.metrics import METRICS
-from tts_compress.metrics.intelligibility import Recognizer, normalize_words, word_errors
 from tts_compress.metrics.macs import sentence_macs
 from tts_compress.metrics.reference import Reference
 from tts_compress.metrics.speed import Speaker, take_turns
 from tts_compress.records import Record
 from tts_compress.synthesis import Speech, follow, is_finite, speak
 
+OF_FILES = ("gzip_bytes", "artifact_bytes")
 OF_MODEL = ("state_dict_bytes", "n_parameters", "n_nonzero")
 OF_ATTENTION = (
     "attention_jumps_back",
     "attention_skips",
     "attention_reach",
     "attention_focus",
+    "repeats",
+    "skips",
 )
 OF_WORK = ("macs", "effective_macs")
 
@@ -66,6 +66,12 @@ def of_stages(take: Taker, measures: Mapping[str, float]) -> tuple[list[Record],
     return repeats, timed
 
 
+def is_of_compression(record: Record) -> bool:
+    """Whether a record is of what was done to the network, not of what that speaks like."""
+    of_stage = record.metric.partition("_")[0] in METHODS
+    return of_stage or record.metric in (*OF_FILES, *OF_MODEL, "sparsity")
+
+
 def of_speech(take: Taker, speeches: Sequence[Speech]) -> Iterator[Record]:
     """Says of each sentence whether it failed, how long it is and where attention went."""
     for number, speech in enumerate(speeches, 1):
@@ -75,6 +81,11 @@ def of_speech(take: Taker, speeches: Sequence[Speech]) -> Iterator[Record]:
             for name in OF_ATTENTION:
                 value = METRICS[name].measure(speech.alignment, *speech.alignment.shape)
                 yield take(name, value, number)
+            early = METRICS["early_stop"].measure
+            value = early(speech.alignment, *speech.alignment.shape, speech.stopped)
+            yield take("early_stop", value, number)
+        if speech.alignment is not None:
+            yield take("no_stop", METRICS["no_stop"].measure(speech.stopped), number)
 
 
 def of_work(take: Taker, model: nn.Module, speeches: Sequence[Speech]) -> Iterator[Record]:
@@ -108,34 +119,12 @@ def distances(
             yield take(f"mcd_dtw_db{suffix}", mcd_dtw_db(ours.mel, theirs.mel), number, "dB")
 
 
-def noise_floor(take: Taker, model: nn.Module, dense: Reference, seed: int) -> list[Record]:
-    """Gives the distances of the dense network to itself with another seed, if seeds matter."""
+def with_seed(model: nn.Module, dense: Reference, seed: int) -> Reference | None:
+    """Gives what the dense network says with another seed; None if seeds change nothing."""
     other = speak(model, [speech.text for speech in dense.speeches], seed)
     if all(torch.equal(a.mel, b.mel) for a, b in zip(other, dense.speeches, strict=True)):
-        return []
-    aligned = follow(model, dense.speeches, seed)
-    return list(distances(take, Reference(other, aligned), dense, "_noise"))
-
-
-def words(
-    take: Taker, recognizer: Recognizer, sentences: Sequence[str], wavs: Path
-) -> Iterator[Record]:
-    """Counts the words that a recognizer hears wrongly in the wavs, ``001.wav`` and so on.
-
-    Of a sentence without sound, no word is heard; one that never stops is heard as it was cut. A
-    sentence without words, such as a lone sign, is left out.
-    """
-    pooled = []
-    for number, text in enumerate(sentences, 1):
-        if not normalize_words(text):
-            continue
-        wav = wavs / f"{number:03d}.wav"
-        heard = recognizer.transcribe(read_wav(wav), SAMPLE_RATE) if wav.exists() else ""
-        pooled.append(word_errors(heard, text))
-        yield take("word_errors", pooled[-1].total, number, "words")
-        yield take("words", pooled[-1].n_words, number, "words")
-    if pooled:
-        yield take("word_error_rate", METRICS["word_error_rate"].measure(pooled))
+        return None
+    return Reference(other, follow(model, dense.speeches, seed))
 
 
 def timings(
