@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import struct
 
 import pytest
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from tts_compress.errors import ArtifactError
 from tts_compress.records import Record, write_records
-from tts_compress.report.pareto import SIZE, SPEED, frontier, read_voices, write_pareto
+from tts_compress.report.pareto import SIZE, SPEED, best, read_voices, write_pareto
 from tts_compress.report.rows import Row
 
 # megabytes, times as fast, words wrong, sentences failed
@@ -117,6 +118,20 @@ def test_the_files_hold_every_run(folders, tmp_path):
     assert files[2].read_bytes() == picture
 
 
+def test_word_error_rates_have_intervals(folders, tmp_path):
+    for run in ("d0", "heads1"):
+        with (folders[0] / run / "records.jsonl").open("a") as file:
+            for number in range(1, 9):
+                for metric, value in (("word_errors", number % 2), ("words", 10)):
+                    record = Record(run, metric, number, float(value), "words")
+                    file.write(json.dumps(vars(record)) + "\n")
+    write_pareto(folders[:1], tmp_path / "p", Console(quiet=True))
+    text = (tmp_path / "p.md").read_text()
+    assert re.search(r"\| dense .* \| 5\.0 % \[\d\.\d, \d\.\d\] \| 0 of 3 \|", text)
+    assert re.search(r"\*\*keep 3\*\* .* \| 5\.0 % \[\d\.\d, \d\.\d\] \| 0 of 3 \|", text)
+    assert text.endswith("\n\nIn brackets: 95 % bootstrap intervals over sentences.\n")
+
+
 def test_without_words_it_is_the_distance(tmp_path):
     folder = write(tmp_path / "heads", HEADS)
     for run in ("d0", "heads1"):
@@ -139,12 +154,12 @@ def test_whatever_is_not_on_the_frontier_is_beaten_by_what_is(points):
         Row(f"{n}", "", {"gzip_bytes": size, "speedup": 1 / size, "word_error_rate": wrong}, {})
         for n, (size, wrong) in enumerate(points)
     ]
-    on = frontier(rows, SIZE, "word_error_rate")
-    assert on == frontier(rows, SPEED, "word_error_rate")  # the smaller, the faster
-    best = [points[int(run)] for run in on]
+    on = best(rows, SIZE, "word_error_rate")
+    assert on == best(rows, SPEED, "word_error_rate")  # the smaller, the faster
+    chosen = [points[int(run)] for run in on]
     for point in points:
-        beaten = any(b[0] <= point[0] and b[1] <= point[1] and b != point for b in best)
-        assert beaten != (point in best)
+        beaten = any(b[0] <= point[0] and b[1] <= point[1] and b != point for b in chosen)
+        assert beaten != (point in chosen)
 
 
 def test_nothing_to_choose_from(tmp_path):

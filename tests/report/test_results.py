@@ -11,8 +11,9 @@ from rich.console import Console
 
 from tts_compress.errors import ArtifactError
 from tts_compress.records import Record, TornRecordWarning, write_records
+from tts_compress.report.reading import read_rows
 from tts_compress.report.results import results_table, write_results
-from tts_compress.report.rows import Row, read_rows
+from tts_compress.report.rows import Row
 
 NAMES = {"a0": "dense", "b1": "magnitude 20 %", "c2": "magnitude 80 %"}
 RUNS = {
@@ -206,6 +207,85 @@ def test_a_narrow_terminal_has_fewer_columns_and_whole_names(structured):
     assert "RTF" not in narrow
 
 
+@pytest.fixture
+def heard(tmp_path):
+    """Results of twelve sentences with words, melody and attention."""
+    folder = tmp_path / "h"
+    folder.mkdir()
+    names = {"d": "dense", "m": "magnitude 60 % + recalibrated"}
+    index = [{"id": run, "name": name} for run, name in names.items()]
+    (folder / "recipe.json").write_text(json.dumps({"name": "h", "runs": index}))
+    for number, run in enumerate(names):
+        taken = {
+            "mel_mae_db": lambda n, off=number: off * n / 4,
+            "mcd_dtw_db": lambda n, off=number: off * n / 2,
+            "f0_rmse_cents": lambda n, off=number: off * 10 * n,
+            "voicing_error": lambda n, off=number: off * n / 100,
+            "word_errors": lambda n, off=number: (n + off) % 3,
+            "words": lambda n: 10,
+            "character_errors": lambda n, off=number: 2 * ((n + off) % 3),
+            "characters": lambda n: 50,
+            "failed": lambda n: 0,
+            "repeats": lambda n, off=number: off * (n == 3),
+            "no_stop": lambda n, off=number: off * (n > 10),
+        }
+        records = [
+            Record(run, metric, n, float(value(n)), "unit")
+            for metric, value in taken.items()
+            for n in range(1, 13)
+        ]
+        sizes = {"state_dict_bytes": 16e6, "gzip_bytes": 9e6 - number * 1e6, "n_parameters": 4e6}
+        sizes |= {"word_error_rate": 0.1, "character_error_rate": 0.04}
+        sizes |= {} if number else {"word_error_rate_recording": 0.025}
+        records += [Record(run, metric, None, value, "unit") for metric, value in sizes.items()]
+        (folder / run).mkdir()
+        write_records(folder / run / "records.jsonl", records)
+        times = {"real_time_factor": 0.1} | ({"speedup": 1.0} if number else {})
+        write_records(
+            folder / run / "timings.jsonl",
+            [Record(run, metric, None, value, "unit") for metric, value in times.items()],
+        )
+        (folder / run / "DONE").touch()
+    return folder
+
+
+def headings(folder, width):
+    return [column.header for column in results_table(*read_rows(folder), width).columns]
+
+
+def test_all_that_was_taken_is_in_a_wide_table(heard):
+    table = results_table(*read_rows(heard), 200)
+    assert {column.header: list(column.cells)[-1] for column in table.columns} == {
+        "run": "magnitude 60 % + recalibrated",
+        "gzip MB": "8.00",
+        "of dense": "50.0 %",
+        "mel dB": "1.62 [1.06, 2.19]",
+        "MCD dB": "3.25 [2.12, 4.38]",
+        "F0 cents": "65 [42, 88]",
+        "voicing": "6.5 % [4.2, 8.7]",
+        "WER": "10.0 % [5.0, 15.0]",
+        "CER": "4.0 % [2.0, 6.0]",
+        "failed": "0 of 12",
+        "attention": "3 of 12",
+        "RTF": "0.100",
+        "speed": "1.00 x",
+    }
+    assert table.caption.splitlines() == [
+        "Recordings of the same sentences: WER 2.5 %.",
+        "In brackets: 95 % bootstrap intervals over sentences.",
+    ]
+
+
+@pytest.mark.parametrize("width", [80, 90, 100, 110, 130])
+def test_intervals_and_columns_are_given_up_where_there_is_no_room(heard, width):
+    text = shown(heard, width)
+    *table, _ = text.splitlines()
+    assert max(map(len, table)) <= width
+    assert "\u2026" not in text
+    assert ("10.0 % [5.0, 15.0]" in text) == (width >= 100)
+    assert {"gzip MB", "MCD dB", "WER", "failed", "speed"} <= set(headings(heard, width))
+
+
 def test_some_may_be_resized(structured):
     _, rows = read_rows(structured)
     masked = Row("m", "heads keep 1", rows[1].values, rows[1].counts)
@@ -281,6 +361,16 @@ def test_failures_are_red(tmp_path):
         shown(folder)
     assert red(failing / "size_distance.png") > 100
     assert red(sound / "size_distance.png") == 0
+
+
+def test_runs_that_all_failed_can_be_drawn(structured):
+    for number in range(1, 6):
+        path = structured / f"{number}" / "records.jsonl"
+        failed = Record(f"{number}", "failed", 1, 1.0, "fraction")
+        kept = [line for line in path.read_text().splitlines() if '"failed"' not in line]
+        path.write_text("\n".join([*kept, json.dumps(vars(failed)), ""]))
+    shown(structured)
+    assert red(structured / "speed_distance.png") > 100
 
 
 def test_many_runs_at_one_place_can_be_drawn(tmp_path):

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tts_compress.report.rows import Row
+from tts_compress.report.measures import MEASURES
+from tts_compress.report.rows import RESIZED, Row
 
 MEGA = 1e6
+ATTENTION_FAILURES = ("repeats", "skips", "no_stop", "early_stop")
 
 
 @dataclass(frozen=True)
@@ -15,11 +17,31 @@ class Column:
 
     Attributes:
         heading: What it is called.
-        cell: Writes a row's value, given the dense network's row; empty if it was not taken.
+        text: Writes a row's value, given the dense network's row; empty if it was not taken.
+        metric: The metric that it shows, if it shows one as it is.
+        interval: Whether its 95 % interval is written, too.
     """
 
     heading: str
-    cell: Callable[[Row, Row], str]
+    text: Callable[[Row, Row], str]
+    metric: str = ""
+    interval: bool = False
+
+    def cell(self, row: Row, dense: Row) -> str:
+        """Writes a row's value, as ``5.8 %``, or ``5.8 % [4.1, 7.6]`` with its interval.
+
+        An interval without width, as of the dense network's distance to itself, is not written.
+        """
+        text, ends = self.text(row, dense), row.intervals.get(self.metric)
+        if not self.interval or not text or ends is None or ends.low == ends.high:
+            return text
+        known = MEASURES[self.metric]
+        low, high = (number(known.scale * end, known.digits) for end in (ends.low, ends.high))
+        return f"{text} [{low}, {high}]"
+
+    def sure(self) -> "Column":
+        """Gives the same column with intervals."""
+        return replace(self, interval=bool(self.metric))
 
 
 def number(value: float | None, digits: int, ending: str = "") -> str:
@@ -32,12 +54,22 @@ def failures(row: Row) -> str:
     return f"{row.n_failed} of {row.counts['failed']}" if "failed" in row.values else ""
 
 
-def _of(metric: str, digits: int, scale: float = 1.0, ending: str = "") -> Callable[..., str]:
-    def cell(row: Row, dense: Row) -> str:
-        value = row.values.get(metric)
-        return "" if value is None else number(value * scale, digits, ending)
+def attention_failures(row: Row) -> str:
+    """Writes in how many sentences attention repeated, skipped, never stopped or stopped early."""
+    taken = [row.sentences[name] for name in ATTENTION_FAILURES if name in row.sentences]
+    sentences = set[int]().union(*taken)
+    off = [n for n in sentences if any(values.get(n) for values in taken)]
+    return f"{len(off)} of {len(sentences)}" if sentences else ""
 
-    return cell
+
+def _of(heading: str, metric: str, ending: str = "") -> Column:
+    known = MEASURES[metric]
+
+    def text(row: Row, dense: Row) -> str:
+        value = row.values.get(metric)
+        return "" if value is None else number(value * known.scale, known.digits, ending)
+
+    return Column(heading, text, metric)
 
 
 def _of_dense(row: Row, dense: Row) -> str:
@@ -45,17 +77,70 @@ def _of_dense(row: Row, dense: Row) -> str:
     return "" if size is None or not whole else number(100 * size / whole, 1, " %")
 
 
-PARAMETERS = Column("params", _of("n_parameters", 2, 1 / MEGA, " M"))
-MACS = Column("MMAC/s", _of("macs_per_second", 0, 1 / MEGA))
-NONZERO_MACS = Column("nonzero", _of("effective_macs_per_second", 0, 1 / MEGA))
-GZIP = Column("gzip MB", _of("gzip_bytes", 2, 1 / MEGA))
+PARAMETERS = _of("params", "n_parameters", " M")
+MACS = _of("MMAC/s", "macs_per_second")
+NONZERO_MACS = _of("nonzero", "effective_macs_per_second")
+GZIP = _of("gzip MB", "gzip_bytes")
 OF_DENSE = Column("of dense", _of_dense)
-MEL = Column("mel dB", _of("mel_mae_db", 2))
-MCD = Column("MCD dB", _of("mcd_dtw_db", 2))
-WORD_ERRORS = Column("WER", _of("word_error_rate", 1, 100, " %"))
+MEL = _of("mel dB", "mel_mae_db")
+MCD = _of("MCD dB", "mcd_dtw_db")
+F0 = _of("F0 cents", "f0_rmse_cents")
+VOICING = _of("voicing", "voicing_error", " %")
+WORD_ERRORS = _of("WER", "word_error_rate", " %")
+CHARACTER_ERRORS = _of("CER", "character_error_rate", " %")
 FAILED = Column("failed", lambda row, dense: failures(row))
-REAL_TIME = Column("RTF", _of("real_time_factor", 3))
-SPEED = Column("speed", _of("speedup", 2, 1, " x"))
+ATTENTION = Column("attention", lambda row, dense: attention_failures(row))
+REAL_TIME = _of("RTF", "real_time_factor")
+SPEED = _of("speed", "speedup", " x")
+
+COLUMNS = (
+    PARAMETERS,
+    MACS,
+    GZIP,
+    OF_DENSE,
+    MEL,
+    MCD,
+    F0,
+    VOICING,
+    WORD_ERRORS,
+    CHARACTER_ERRORS,
+    FAILED,
+    ATTENTION,
+    REAL_TIME,
+    SPEED,
+)
+QUALITY = (MEL, MCD, F0, VOICING, WORD_ERRORS, CHARACTER_ERRORS)
+OF_SHAPE = (PARAMETERS, MACS)
+
+
+def of_runs(rows: Sequence[Row]) -> list[Column]:
+    """Gives the columns that say something of a recipe's runs, those of quality with intervals.
+
+    Weights and multiply-accumulates are left out where every run has those of the dense network.
+    """
+    given = [c for c in COLUMNS if resized(rows) or c not in OF_SHAPE]
+    return [column.sure() if column in QUALITY else column for column in shown(given, rows)]
+
+
+def notes(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
+    """Gives what must be said below a table of runs, the dense one first."""
+    lines = []
+    floor = rows[0].values
+    if "mcd_dtw_db_noise" in floor:
+        lines.append(
+            f"Noise floor, dense against dense with another seed: "
+            f"MCD {floor['mcd_dtw_db_noise']:.2f} dB, mel {floor['mel_mae_db_noise']:.2f} dB."
+        )
+    if "word_error_rate_recording" in floor:
+        rate = MEASURES["word_error_rate"].shown(floor["word_error_rate_recording"])
+        lines.append(f"Recordings of the same sentences: WER {rate}.")
+    if any("[" in column.cell(row, rows[0]) for row in rows for column in columns):
+        lines.append("In brackets: 95 % bootstrap intervals over sentences.")
+    removed = [row for row in rows[1:] if row.name.endswith(f" + {RESIZED}")]
+    if removed:
+        some = "All" if len(removed) == len(rows) - 1 else f"{len(removed)} of {len(rows) - 1}"
+        lines.append(f"{some} compressed networks are resized.")
+    return lines
 
 
 def shown(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from tts_compress.errors import ArtifactError
-from tts_compress.files import replaced
 from tts_compress.report import columns
 from tts_compress.report.columns import MEGA
+from tts_compress.report.frontier import frontier
 from tts_compress.report.plots import (
     COLORS,
     GREY,
@@ -27,7 +27,9 @@ from tts_compress.report.plots import (
     save,
     scale_quality,
 )
-from tts_compress.report.rows import Row, read_rows
+from tts_compress.report.reading import read_rows
+from tts_compress.report.rows import Row
+from tts_compress.report.tables import write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +44,7 @@ COLUMNS = (
     columns.OF_DENSE,
     columns.MEL,
     columns.MCD,
-    columns.WORD_ERRORS,
+    columns.WORD_ERRORS.sure(),
     columns.FAILED,
 )
 
@@ -107,8 +109,8 @@ def write_pareto(folders: Sequence[Path], path: Path, console: Console) -> None:
     voices = read_voices(folders)
     path.parent.mkdir(parents=True, exist_ok=True)
     written = [path.with_name(path.name + ending) for ending in (".md", ".csv", ".png")]
-    _write(written[0], "\n".join(markdown(voice) for voice in voices))
-    _write(written[1], _csv(voices))
+    write(written[0], "\n".join(markdown(voice) for voice in voices))
+    write(written[1], _csv(voices))
     plot(voices, written[2])
     for voice in voices:
         for name, ids in voice.frontiers.items():
@@ -137,35 +139,22 @@ def read_voices(folders: Sequence[Path]) -> list[Voice]:
     return [_voice(names[run_id], tuple(rows.values())) for run_id, rows in found.items()]
 
 
-def frontier(rows: Sequence[Row], axis: Axis, quality: str) -> frozenset[str]:
+def best(rows: Sequence[Row], axis: Axis, quality: str) -> frozenset[str]:
     """Gives the ids of the runs that no other beats in cost and quality, lower being better.
 
     A run in which more sentences fail than in the dense one, the first, is on none, since some
     qualities are of the sentences that did not fail.
     """
-    points = [
-        (row.run_id, cost, row.values[quality])
+    points = {
+        row.run_id: (cost, row.values[quality])
         for row in rows
         if (cost := axis.cost(row)) is not None
         and quality in row.values
         and row.n_failed <= rows[0].n_failed
-    ]
-    return frozenset(
-        run_id
-        for run_id, cost, off in points
-        if not any(_beats((c, o), (cost, off)) for _, c, o in points)
-    )
-
-
-def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    """Whether one pair of cost and quality is as good in both and better in one.
-
-    >>> _beats((1.005, 3.0), (1.0, 5.0)), _beats((1.05, 3.0), (1.0, 5.0))
-    (True, False)
-    """
-    (cost, off), (other_cost, other_off) = one, other
-    equal = other_cost + EQUAL * abs(other_cost)
-    return (cost <= equal and off < other_off) or (cost < other_cost and off <= other_off)
+    }
+    ids = list(points)
+    places = frontier(list(points.values()), "lower", "lower", equal_x=EQUAL)
+    return frozenset(ids[place] for place in places)
 
 
 def markdown(voice: Voice) -> str:
@@ -185,7 +174,8 @@ def markdown(voice: Voice) -> str:
             what = [f"**{part}**" if part else "" for part in what]
         cells = [*what, *(column.cell(row, dense) for column in shown), ", ".join(on)]
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    notes = [note for note in columns.notes(voice.rows, shown) if "bootstrap" in note]
+    return "\n".join([*lines, *(f"\n{note}" for note in notes)]) + "\n"
 
 
 def plot(voices: Sequence[Voice], path: Path) -> None:
@@ -227,8 +217,8 @@ def _draw(
         if cost is None or off is None:
             continue
         point = axis.shown(cost), scale * off
-        best = row.run_id in ids
-        if best:
+        chosen = row.run_id in ids
+        if chosen:
             edge.append((point, row))
         if row is voice.rows[0]:
             axes.plot(*point, "*", color="black", markersize=12, zorder=5)
@@ -237,9 +227,9 @@ def _draw(
             *point,
             MARKERS[treatments.index(row.treatment) % len(MARKERS)],
             color=COLORS[methods.index(row.method) % len(COLORS)],
-            alpha=1 if best else 0.3,
-            markersize=8 if best else 6,
-            zorder=4 if best else 3,
+            alpha=1 if chosen else 0.3,
+            markersize=8 if chosen else 6,
+            zorder=4 if chosen else 3,
         )
     line = sorted(point for point, _ in edge)
     axes.plot([x for x, _ in line], [y for _, y in line], "--", color=GREY, linewidth=1)
@@ -253,7 +243,7 @@ def _draw(
 
 def _voice(name: str, rows: tuple[Row, ...]) -> Voice:
     quality = "word_error_rate" if "word_error_rate" in rows[0].values else "mcd_dtw_db"
-    frontiers = {axis.name: frontier(rows, axis, quality) for axis in AXES}
+    frontiers = {axis.name: best(rows, axis, quality) for axis in AXES}
     return Voice(name, rows, quality, frontiers)
 
 
@@ -293,8 +283,3 @@ def _csv(voices: Sequence[Voice]) -> str:
             values = [f"{row.values[m]:.9g}" if m in row.values else "" for m in metrics]
             writer.writerow([voice.name, row.run_id, row.name, *what, *on, *values])
     return file.getvalue()
-
-
-def _write(path: Path, text: str) -> None:
-    with replaced(path) as partial:
-        partial.write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
 """One row a run: results.csv, a table for the terminal, and the plots of size and speed."""
 
-import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich import box
@@ -9,26 +9,29 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tts_compress.files import replaced
 from tts_compress.report import columns
-from tts_compress.report.columns import Column
+from tts_compress.report.columns import Column, notes
 from tts_compress.report.plots import plot_size, plot_speed
-from tts_compress.report.rows import RESIZED, Row, indented, read_rows
+from tts_compress.report.reading import read_rows
+from tts_compress.report.rows import Row, indented
+from tts_compress.report.tables import runs_csv, write
 
-COLUMNS = (
-    columns.PARAMETERS,
-    columns.MACS,
-    columns.GZIP,
-    columns.OF_DENSE,
-    columns.MEL,
-    columns.MCD,
-    columns.WORD_ERRORS,
-    columns.FAILED,
+GIVEN_UP = (  # first to last where there is no room: a column's interval, or all of it
+    columns.MEL.sure(),
+    columns.VOICING.sure(),
+    columns.CHARACTER_ERRORS.sure(),
+    columns.F0.sure(),
+    columns.MCD.sure(),
+    columns.VOICING,
+    columns.CHARACTER_ERRORS,
     columns.REAL_TIME,
-    columns.SPEED,
+    columns.MEL,
+    columns.F0,
+    columns.PARAMETERS,
+    columns.OF_DENSE,
+    columns.WORD_ERRORS.sure(),
+    columns.ATTENTION,
 )
-OF_SHAPE = (columns.PARAMETERS, columns.MACS)
-IF_WIDE = (columns.REAL_TIME, columns.MEL, columns.OF_DENSE, columns.PARAMETERS)
 NAME_WIDTH = 28  # of the names of runs; longer ones take lines where there is no room
 
 
@@ -39,9 +42,15 @@ def write_results(folder: Path, console: Console) -> None:
     were, too.
     """
     name, rows = read_rows(folder)
-    write_csv(rows, folder / "results.csv")
+    write(folder / "results.csv", runs_csv(rows))
     console.print(results_table(name, rows, console.width))
-    written = [folder / "results.csv"]
+    written = [folder / "results.csv", *write_plots(name, rows, folder)]
+    console.print(*written, soft_wrap=True, markup=False, highlight=False)
+
+
+def write_plots(name: str, rows: Sequence[Row], folder: Path) -> list[Path]:
+    """Writes the plots of a recipe's runs that can be drawn, and gives their files."""
+    written = []
     for plot, needed, file in (
         (plot_size, {"gzip_bytes", "mcd_dtw_db"}, "size_distance.png"),
         (plot_speed, {"speedup", "effective_macs_per_second", "mcd_dtw_db"}, "speed_distance.png"),
@@ -49,18 +58,7 @@ def write_results(folder: Path, console: Console) -> None:
         if any(needed <= row.values.keys() for row in rows[1:]):
             plot(name, rows, folder / file)
             written.append(folder / file)
-    console.print(*written, soft_wrap=True, markup=False, highlight=False)
-
-
-def write_csv(rows: Sequence[Row], path: Path) -> None:
-    """Writes one line a run with the mean of every metric; an empty cell was not taken."""
-    metrics = sorted({metric for row in rows for metric in row.values})
-    with replaced(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["run", "name", *metrics])
-        for row in rows:
-            cells = [f"{row.values[m]:.9g}" if m in row.values else "" for m in metrics]
-            writer.writerow([row.run_id, row.name, *cells])
+    return written
 
 
 def results_table(name: str, rows: Sequence[Row], width: int = 110) -> Table:
@@ -99,30 +97,16 @@ def results_table(name: str, rows: Sequence[Row], width: int = 110) -> Table:
     table.add_row("dense, float32", *(float32.get(column, "") for column in given))
     for shown, row in zip(names, rows, strict=True):
         table.add_row(escape(shown), *(column.cell(row, dense) for column in given))
-    table.caption = _caption(rows)
+    table.caption = "\n".join(notes(rows, given)) or None
     return table
 
 
 def _chosen(rows: Sequence[Row], width: int) -> list[Column]:
     """Gives the columns that say something and, all together, fit."""
-    given = [c for c in COLUMNS if columns.resized(rows) or c not in OF_SHAPE]
-    given = columns.shown(given, rows)
-    for column in IF_WIDE:
-        if sum(2 + columns.width(c, rows) for c in given) > width:
-            given = [other for other in given if other is not column]
+    given = columns.of_runs(rows)
+    for column in GIVEN_UP:
+        if sum(2 + columns.width(c, rows) for c in given) <= width:
+            break
+        plain = [replace(column, interval=False)] if column.interval else []
+        given = [part for c in given for part in (plain if c == column else [c])]
     return given
-
-
-def _caption(rows: Sequence[Row]) -> str | None:
-    lines = []
-    floor = rows[0].values
-    if "mcd_dtw_db_noise" in floor:
-        lines.append(
-            f"Noise floor, dense against dense with another seed: "
-            f"MCD {floor['mcd_dtw_db_noise']:.2f} dB, mel {floor['mel_mae_db_noise']:.2f} dB."
-        )
-    removed = [row for row in rows[1:] if row.name.endswith(f" + {RESIZED}")]
-    if removed:
-        some = "All" if len(removed) == len(rows) - 1 else f"{len(removed)} of {len(rows) - 1}"
-        lines.append(f"{some} compressed networks are resized.")
-    return "\n".join(lines) or None

@@ -1,35 +1,56 @@
-"""The runs of a folder of results, as rows: what each is, and the mean of all it measured.
+"""One row a run: what it is, the mean of all it measured, and how sure that is."""
 
-A folder of results has ``recipe.json`` (``{"name": ..., "runs": [{"id", "name"}, ...]}``, the dense
-run first) and a folder of each run's id with ``DONE``, ``records.jsonl`` and ``timings.jsonl``.
-"""
-
-import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 
-from tts_compress.errors import ArtifactError
-from tts_compress.records import read_records
+from tts_compress.records import Record
+from tts_compress.report.intervals import (
+    Interval,
+    Sample,
+    Taken,
+    difference_of,
+    intervals,
+    mean_of,
+    rate_of,
+)
 
 RESIZED = "resized"  # how a run is brought into its final shape is no property of its quality
 TREATMENT = re.compile(r"recalibrat|fine-?tun")
 SETTING = re.compile(r"(keep )?\d[\d.]*( %)?")
+ENDINGS = ("", "_low", "_high", "_difference", "_difference_low", "_difference_high")
+POOLED = {  # rates of all sentences together: what is added up, and by what that is divided
+    "word_error_rate": ("word_errors", "words"),
+    "character_error_rate": ("character_errors", "characters"),
+    "macs_per_second": ("macs", "seconds"),
+    "effective_macs_per_second": ("effective_macs", "seconds"),
+}
 
 
 @dataclass(frozen=True)
 class Row:
     """One run: what it is and the mean of each metric; a metric that was not taken is absent.
 
-    The name of a run joins the labels of its stages by " + ".
+    Attributes:
+        run_id: Its id, the name of its folder.
+        name: The labels of its stages, joined by " + ".
+        values: The mean of each metric, or its value where it is one of the whole run.
+        counts: How many values that is of.
+        sentences: The values of each metric that is taken of sentences, by their numbers from 1.
+        intervals: How sure the means are, and the rates pooled over sentences; only of metrics of
+            enough sentences.
+        differences: How far they are from those of the dense run, of the sentences that both have;
+            empty for the dense run itself.
     """
 
     run_id: str
     name: str
     values: Mapping[str, float]
     counts: Mapping[str, int]
+    sentences: Mapping[str, Taken] = field(default_factory=dict)
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    differences: Mapping[str, Interval] = field(default_factory=dict)
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -66,30 +87,80 @@ class Row:
         """How many sentences failed."""
         return round(self.values.get("failed", 0.0) * self.counts.get("failed", 0))
 
+    @property
+    def numbers(self) -> dict[str, float]:
+        """All means, and their intervals and differences under names that end in `ENDINGS`."""
+        found = dict(self.values)
+        for metric, ends in self.intervals.items():
+            found |= {f"{metric}_low": ends.low, f"{metric}_high": ends.high}
+        for metric, apart in self.differences.items():
+            found[f"{metric}_difference"] = apart.mean
+            found[f"{metric}_difference_low"] = apart.low
+            found[f"{metric}_difference_high"] = apart.high
+        return found
 
-def read_rows(folder: Path) -> tuple[str, list[Row]]:
-    """Gives the recipe's name and a row for each finished run, in the recipe's order.
 
-    Raises:
-        ArtifactError: The folder holds no results, or not those of the dense run, which the others
-            are compared with.
+def row_of(run_id: str, name: str, records: Iterable[Record]) -> Row:
+    """Gives the row of one run, without intervals."""
+    taken: dict[str, list[Record]] = {}
+    for record in records:
+        taken.setdefault(record.metric, []).append(record)
+    sentences = {
+        metric: {r.sentence: r.value for r in found if r.sentence is not None}
+        for metric, found in taken.items()
+    }
+    return Row(
+        run_id,
+        name,
+        {metric: fmean(record.value for record in found) for metric, found in taken.items()},
+        {metric: len(found) for metric, found in taken.items()},
+        {metric: values for metric, values in sentences.items() if values},
+    )
+
+
+def with_intervals(rows: Sequence[Row], dense: Row | None) -> list[Row]:
+    """Gives the rows with their intervals, all of the same draws.
+
+    Args:
+        rows: Some runs of the same sentences.
+        dense: The one of them that the others are compared with, if there is one.
     """
-    index = folder / "recipe.json"
-    if not index.is_file():
-        raise ArtifactError(
-            f"{folder}: no results, recipe.json is missing. Give a folder such as runs/<recipe>."
+    means, differences = dict[tuple[str, str], Sample](), dict[tuple[str, str], Sample]()
+    for row in rows:
+        for metric, parts in _parts(row).items():
+            means[row.run_id, metric] = rate_of(*parts) if len(parts) == 2 else mean_of(*parts)
+            theirs = _parts(dense).get(metric) if dense and dense is not row else None
+            if theirs:
+                differences[row.run_id, metric] = difference_of(parts, theirs)
+    found, apart = intervals(means), intervals(differences)
+    return [
+        replace(
+            row,
+            intervals={m: ends for (run, m), ends in found.items() if run == row.run_id},
+            differences={m: ends for (run, m), ends in apart.items() if run == row.run_id},
         )
-    try:
-        recipe = json.loads(index.read_text(encoding="utf-8"))
-        name, runs = recipe["name"], [(run["id"], run["name"]) for run in recipe["runs"]]
-    except (ValueError, TypeError, KeyError) as error:
-        raise ArtifactError(
-            f"{index}: truncated or altered ({error}). Run the recipe again."
-        ) from None
-    done = [run for run in runs if (folder / run[0] / "DONE").exists()]
-    if runs[:1] != done[:1]:
-        raise ArtifactError(f"{folder}: the dense run is not done. Run the recipe again.")
-    return name, [_row(*run, folder / run[0]) for run in done]
+        for row in rows
+    ]
+
+
+def compared(rows: Sequence[Row], other: Row, metric: str) -> dict[str, Interval]:
+    """Gives by id how far runs are from another, each of the sentences that both have."""
+    theirs = _parts(other).get(metric, ())
+    parts = {row.run_id: _parts(row).get(metric, ()) for row in rows}
+    return intervals(
+        {run: difference_of(ours, theirs) for run, ours in parts.items() if ours and theirs}
+    )
+
+
+def _parts(row: Row) -> dict[str, tuple[Taken, ...]]:
+    """Gives what each mean of a row is made of: tops, and bottoms where it is a pooled rate."""
+    means = {metric: (taken,) for metric, taken in row.sentences.items()}
+    rates = {
+        metric: tuple(row.sentences[part] for part in parts)
+        for metric, parts in POOLED.items()
+        if metric in row.values and row.sentences.keys() >= set(parts)
+    }
+    return {**means, **rates}
 
 
 def indented(rows: Sequence[Row]) -> list[str]:
@@ -108,18 +179,3 @@ def indented(rows: Sequence[Row]) -> list[str]:
         names.append(lead + " + ".join(row.stages[shared:]))
         above.append(row.stages)
     return names
-
-
-def _row(run_id: str, name: str, folder: Path) -> Row:
-    values: dict[str, list[float]] = {}
-    for record in [
-        *read_records(folder / "records.jsonl"),
-        *read_records(folder / "timings.jsonl"),
-    ]:
-        values.setdefault(record.metric, []).append(record.value)
-    return Row(
-        run_id,
-        name,
-        {metric: fmean(taken) for metric, taken in values.items()},
-        {metric: len(taken) for metric, taken in values.items()},
-    )
