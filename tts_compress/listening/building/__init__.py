@@ -1,0 +1,1 @@
+"""From a test file to a built test, and to other programs' forms of it."""
