@@ -1,0 +1,1 @@
+"""A built test on the web: pages and sounds to listeners, answers to a database."""
