@@ -3,11 +3,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+LISTENING := listening-tests/tacotron2-mushra
 PARETO := fastspeech2-unstructured fastspeech2-heads fastspeech2-channels \
 	tacotron2-unstructured tacotron2-channels tacotron2-units
 
 .DEFAULT_GOAL := help
-.PHONY: help all tacotron2 fastspeech2 heads channels units unstructured pareto install test check bench voices clean
+.PHONY: help all tacotron2 fastspeech2 heads channels units unstructured pareto report listen install test check bench voices clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -35,13 +36,22 @@ unstructured: $(INSTALLED)  ## prune single weights of both voices, likewise
 pareto: heads channels units unstructured  ## the four above in one table (about an hour)
 	$(BIN)/tts-compress pareto $(foreach name,$(PARETO),runs/$(name)) --out runs/pareto
 
+report: $(INSTALLED)  ## a page of all results in runs/ to look at and listen to, report/index.html
+	$(BIN)/tts-compress report runs -o report
+
+listen: $(LISTENING)  ## run a listening test of the Tacotron2 sweep (Ctrl-C ends it)
+	$(BIN)/tts-compress listen serve $(LISTENING) --links 3
+
+$(LISTENING): | $(INSTALLED)
+	$(BIN)/tts-compress listen build recipes/listening/mushra.yaml --runs runs --out $@
+
 install: $(INSTALLED)  ## make .venv with the pinned dependencies
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt 'setuptools>=77' wheel
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch==2.13.0
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-build-isolation --editable '.[dev,train,asr]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-build-isolation --editable '.[asr,dev,listen,mlflow,mos,report,train]'
 	touch $@
 
 test: $(INSTALLED)  ## run the tests
@@ -62,5 +72,5 @@ voices: $(INSTALLED)  ## make the corpus and train both embedded voices again (h
 	$(BIN)/tts-compress train fastspeech2 corpora/slt --steps 4000 -o trainings/fastspeech2-slt --voice models/fastspeech2-slt
 	$(BIN)/tts-compress train tacotron2 corpora/slt --steps 3200 -o trainings/tacotron2-slt --voice models/tacotron2-slt
 
-clean:  ## remove .venv and runs
-	rm -rf $(VENV) runs
+clean:  ## remove .venv, runs and report
+	rm -rf $(VENV) runs report

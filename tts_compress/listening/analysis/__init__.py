@@ -1,0 +1,1 @@
+"""From answers to findings: who attended, what differs, how sure that is."""
