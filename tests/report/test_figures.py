@@ -52,6 +52,17 @@ def test_a_column_wide_with_fonts_and_without_dates(results, tmp_path):
     assert [path.read_bytes() for path in write_figures([results], tmp_path / "plots")] == first
 
 
+def test_every_folder_has_plots_of_its_own(results, tmp_path):
+    other = replace(results, folder=tmp_path / "b")
+    odd = replace(results, folder=tmp_path / "c", name="../a b")
+    written = write_figures([results, other, odd], tmp_path / "plots")
+    assert {path.parent for path in written} == {tmp_path / "plots"}
+    assert [path.name for path in written if path.suffix == ".pdf"] == [
+        *("heads-size.pdf", "heads-speed.pdf", "heads-2-size.pdf", "heads-2-speed.pdf"),
+        *("-a-b-size.pdf", "-a-b-speed.pdf"),
+    ]
+
+
 def test_intervals_are_drawn(results):
     from matplotlib.figure import Figure
 

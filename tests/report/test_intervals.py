@@ -120,3 +120,11 @@ def test_a_paired_difference_is_surer_than_two_means():
     paired, alone = interval(difference_of([ours], [dense])), interval(mean_of(ours))
     assert 0 < paired.low < 0.5 < paired.high < 1
     assert alone.high - alone.low > 20 * (paired.high - paired.low)
+
+
+def test_a_rate_that_a_draw_may_not_have_has_no_interval():
+    tops, bottoms = numbered([1, 0, 2, 0, 1, 1]), numbered([0, 4, 4, 4, 4, 4])
+    whole = numbered([4] * 6)
+    assert interval(rate_of(tops, bottoms)) is None
+    assert interval(difference_of([tops, whole], [tops, bottoms])) is None
+    assert interval(rate_of(tops, whole)) is not None

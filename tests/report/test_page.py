@@ -14,9 +14,10 @@ from rich.console import Console
 
 from tests.report.synthetic import make_results
 from tts_compress.errors import ArtifactError
-from tts_compress.records import Record, write_records
+from tts_compress.records import Record, read_records, write_records
 from tts_compress.report.page import SCRIPTS, write_report
 from tts_compress.report.page import images as pictures
+from tts_compress.report.page.assets import LISTED
 from tts_compress.report.page.data import embedded
 from tts_compress.report.page.gist import gist
 from tts_compress.report.page.voices import grouped
@@ -115,6 +116,50 @@ def test_names_are_shown_as_they_are(tmp_path):
     assert (voice["name"], voice["runs"][1]["name"], voice["sentences"]) == ("a<i>b", name, [text])
     assert not {"b", "i", "img"} & {tag for tag, _ in tags}
     assert sum(tag == "script" for tag, _ in tags) == 2 + len(SCRIPTS)
+
+
+def test_what_an_earlier_report_left_is_removed_and_nothing_else(tmp_path):
+    out = tmp_path / "report"
+    make_results(tmp_path / "gone", 3, 2, "gone")
+    folder = make_results(tmp_path / "r", 2, 1)
+    report(tmp_path / "gone", out=out)
+    assert (out / "audio/000000000002/001.wav").is_file()
+    kept = [out / "notes.txt", out / "audio" / "000000000002" / "mine.wav", tmp_path / "outside"]
+    for path in kept:
+        path.write_text("kept")
+    with (out / LISTED).open("a") as listed:
+        listed.write("../outside\n")
+    report(folder, out=out)
+    fresh = tmp_path / "fresh"
+    report(folder, out=fresh)
+    paths = {path.relative_to(out) for path in out.rglob("*") if path.is_file()}
+    expected = {path.relative_to(fresh) for path in fresh.rglob("*") if path.is_file()}
+    assert paths == expected | {path.relative_to(out) for path in kept[:2]}
+    assert all(path.read_text() == "kept" for path in kept)
+    assert not (out / "images" / "000000000002").exists()
+    assert (tmp_path / "gone" / "000000000002" / "wavs" / "001.wav").is_file()
+
+
+def test_what_a_recording_was_heard_as_is_kept_with_the_dense_run(tmp_path):
+    folder = make_results(tmp_path / "r", 2, 1)
+    path = folder / "000000000000" / "records.jsonl"
+    heard = {"word_errors_recording": 2.0, "words_recording": 4.0}
+    more = [Record("0", metric, 1, value, "words") for metric, value in heard.items()]
+    write_records(path, [*read_records(path), *more])
+    data, _, _ = report(folder, out=tmp_path / "report")
+    [voice] = data["voices"]
+    assert voice["runs"][0]["sentences"][0]["values"]["word_errors_recording"] == 2
+    assert data["measures"]["word_errors_recording"]["counted"]
+    assert not heard.keys() & set(voice["measures"])
+
+
+def test_two_folders_of_one_recipe_are_named_once(tmp_path):
+    one, other = (make_results(tmp_path / name, 2, 1) for name in "ab")
+    data, _, _ = report(one, other, out=tmp_path / "report")
+    [voice] = data["voices"]
+    assert voice["name"] == "synthetic"
+    assert [recipe["folder"] for recipe in voice["recipes"]] == [str(one), str(other)]
+    assert voice["runs"][1]["recipes"] == ["synthetic"]
 
 
 def test_ids_name_no_folder_elsewhere(tmp_path):

@@ -1,12 +1,14 @@
 """The page in a real browser, opened from disk: what people do with it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 from tests.report.synthetic import make_results
+from tts_compress.records import read_records, write_records
 from tts_compress.report.frontier import frontier
 from tts_compress.report.page import write_report
 
@@ -282,6 +284,40 @@ def test_a_phone_needs_no_scrolling_aside(new_page, address):
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.locator("#card .term").first.tap()
     assert page.locator("#tooltip").is_visible()
+    assert not wrong
+
+
+def test_failed_runs_are_left_out_until_they_are_wanted(new_page, tmp_path):
+    results = make_results(tmp_path / "r", 4, 6)
+    ids = [run["id"] for run in json.loads((results / "recipe.json").read_text())["runs"]]
+    for run in ids[2:]:
+        path = results / run / "records.jsonl"
+        records = [replace(r, value=1.0) if r.metric == "failed" else r for r in read_records(path)]
+        write_records(path, records)
+    write_report([results], tmp_path / "report", Console(quiet=True))
+    page = new_page()
+    wrong = watch(page)
+    page.goto((tmp_path / "report" / "index.html").as_uri())
+    page.wait_for_function("view.charts")
+    points = page.locator("#plot .scatterlayer .points path")
+    box = page.get_by_label("Leave out runs in which more sentences fail than in dense")
+    assert box.is_checked()
+    assert points.count() == 2
+    left = page.locator("#left-out")
+    assert left.inner_text().startswith("Left out for failed sentences, 2 of 4 runs:")
+    assert left.locator("button").all_inner_texts() == [
+        "magnitude 50\u00a0%",
+        "magnitude 75\u00a0%",
+    ]
+    box.uncheck()
+    assert points.count() == 4
+    assert not left.is_visible()
+    page.evaluate("voice().runs[1].n_failed = 6; change(firstView(0))")  # now all but dense
+    assert not box.is_checked()
+    assert points.count() == 4
+    box.check()
+    assert points.count() == 1
+    assert box.is_visible()
     assert not wrong
 
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import math
 
 import pytest
 
@@ -11,6 +12,7 @@ from tts_compress.report.intervals import Interval
 from tts_compress.report.reading import Layer, read_results, result_folders
 
 WRONG = {1: 0, 2: 1, 3: 0, 4: 2, 5: 0, 6: 1}
+RECORD = '{"run_id": "b1", "metric": "odd", "sentence": %s, "value": %s, "unit": ""}\n'
 LAYER = {
     "layer": "decoder.weight_ih",
     "group": "rnn",
@@ -164,7 +166,14 @@ def test_empty_folders_are_empty(tmp_path):
     ("name", "text", "message"),
     [
         ("records.jsonl", "{\n", r"records\.jsonl:1: no record, got '{'"),
+        ("records.jsonl", RECORD % ("1", '"x"'), r"records\.jsonl: no record, got .*value='x'"),
+        (
+            "records.jsonl",
+            RECORD % ('"one"', 2),
+            r"records\.jsonl: no record, got .*sentence='one'",
+        ),
         ("layers.jsonl", "{}\n", r"layers\.jsonl:1: no layer, got '{}'"),
+        ("layers.jsonl", "\udcff", r"layers\.jsonl:1: no layer, got '\ufffd'"),
         ("provenance.json", "[1]", r"provenance\.json: truncated or altered \("),
         ("artifact/manifest.json", "{", r"manifest\.json: truncated or altered \("),
     ],
@@ -172,15 +181,27 @@ def test_empty_folders_are_empty(tmp_path):
 def test_what_is_damaged_counts_as_failed(results, name, text, message):
     path = results / "b1" / name
     path.parent.mkdir(exist_ok=True)
-    path.write_text(text)
+    path.write_text(text, errors="surrogateescape")
     dense, run = read_results(results).runs
     assert (dense.status, run.status, run.row) == ("done", "failed", None)
     with pytest.raises(ArtifactError, match=message):
         raise ArtifactError(run.error)
 
 
-def test_a_damaged_index_is_an_error(results):
-    (results / "recipe.json").write_text("{")
+def test_what_is_not_finite_was_not_taken(results):
+    lines = (results / "b1" / "records.jsonl").read_text().splitlines()
+    odd = RECORD % (1, "NaN") + RECORD % (2, "1e999")
+    (results / "b1" / "records.jsonl").write_text("\n".join([*lines, odd]))
+    (results / "b1" / "layers.jsonl").write_text(json.dumps(LAYER | {"relative_error": math.nan}))
+    run = read_results(results).runs[1]
+    assert run.status == "done"
+    assert "odd" not in run.row.values
+    assert run.layers[0].relative_error is None
+
+
+@pytest.mark.parametrize("text", ["{", '{"name": 3, "runs": []}', '{"name": "r", "runs": [{}]}'])
+def test_a_damaged_index_is_an_error(results, text):
+    (results / "recipe.json").write_text(text)
     with pytest.raises(ArtifactError, match=r"recipe\.json: truncated or altered \(.*\)\. Run"):
         read_results(results)
 

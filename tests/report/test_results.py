@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from tts_compress.errors import ArtifactError
-from tts_compress.records import Record, TornRecordWarning, write_records
+from tts_compress.records import Record, TornRecordWarning, read_records, write_records
 from tts_compress.report.reading import read_rows
 from tts_compress.report.results import results_table, write_results
 from tts_compress.report.rows import Row
@@ -120,9 +120,7 @@ def test_the_table_begins_with_the_dense_network_twice(results):
         ("magnitude 20 %", "8.00", "80.0 %", "0.38", "3.50", "0 of 2", "0.125"),
         ("magnitude 80 %", "2.50", "25.0 %", "9.50", "12.12", "1 of 2", ""),
     ]
-    assert table.caption == (
-        "Noise floor, dense against dense with another seed: MCD 5.50 dB, mel 1.50 dB."
-    )
+    assert table.caption == ("Noise floor (dense, another seed): MCD 5.50 dB, mel 1.50 dB.")
 
 
 def test_what_is_shown_fits_a_terminal_and_names_the_files(results):
@@ -274,6 +272,25 @@ def test_all_that_was_taken_is_in_a_wide_table(heard):
         "Recordings of the same sentences: WER 2.5 %.",
         "In brackets: 95 % bootstrap intervals over sentences.",
     ]
+
+
+def test_the_rate_of_recordings_has_an_interval_where_sentences_were_kept(heard):
+    path = heard / "d" / "records.jsonl"
+    records = read_records(path)
+    for n in range(1, 13):
+        records.append(Record("d", "word_errors_recording", n, float(n % 4 == 0), "words"))
+        records.append(Record("d", "words_recording", n, 10.0, "words"))
+    write_records(path, records)
+    _, rows = read_rows(heard)
+    ends = rows[0].intervals["word_error_rate_recording"]
+    assert (ends.mean, ends.low) == (0.025, 0)
+    assert "WER 2.5 % [0.0, 5.8]." in results_table("h", rows).caption
+
+
+def test_what_people_choose_by_is_given_up_last(heard):
+    kept = ["run", "gzip MB", "of dense", "MCD dB", "WER", "failed", "speed"]
+    assert headings(heard, 80) == kept
+    assert "attention" in headings(heard, 110)
 
 
 @pytest.mark.parametrize("width", [80, 90, 100, 110, 130])

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tts_compress.report.measures import MEASURES
+from tts_compress.report.measures import measure
 from tts_compress.report.rows import RESIZED, Row
 
 MEGA = 1e6
@@ -35,7 +35,7 @@ class Column:
         text, ends = self.text(row, dense), row.intervals.get(self.metric)
         if not self.interval or not text or ends is None or ends.low == ends.high:
             return text
-        known = MEASURES[self.metric]
+        known = measure(self.metric)
         low, high = (number(known.scale * end, known.digits) for end in (ends.low, ends.high))
         return f"{text} [{low}, {high}]"
 
@@ -62,14 +62,14 @@ def attention_failures(row: Row) -> str:
     return f"{len(off)} of {len(sentences)}" if sentences else ""
 
 
-def _of(heading: str, metric: str, ending: str = "") -> Column:
-    known = MEASURES[metric]
+def _of(metric: str, ending: str = "") -> Column:
+    known = measure(metric)
 
     def text(row: Row, dense: Row) -> str:
         value = row.values.get(metric)
         return "" if value is None else number(value * known.scale, known.digits, ending)
 
-    return Column(heading, text, metric)
+    return Column(known.heading, text, metric)
 
 
 def _of_dense(row: Row, dense: Row) -> str:
@@ -77,21 +77,23 @@ def _of_dense(row: Row, dense: Row) -> str:
     return "" if size is None or not whole else number(100 * size / whole, 1, " %")
 
 
-PARAMETERS = _of("params", "n_parameters", " M")
-MACS = _of("MMAC/s", "macs_per_second")
-NONZERO_MACS = _of("nonzero", "effective_macs_per_second")
-GZIP = _of("gzip MB", "gzip_bytes")
+PARAMETERS = _of("n_parameters", " M")
+MACS = _of("macs_per_second")
+NONZERO_MACS = _of("effective_macs_per_second")
+GZIP = _of("gzip_bytes")
+FLOAT32 = _of("state_dict_bytes")
 OF_DENSE = Column("of dense", _of_dense)
-MEL = _of("mel dB", "mel_mae_db")
-MCD = _of("MCD dB", "mcd_dtw_db")
-F0 = _of("F0 cents", "f0_rmse_cents")
-VOICING = _of("voicing", "voicing_error", " %")
-WORD_ERRORS = _of("WER", "word_error_rate", " %")
-CHARACTER_ERRORS = _of("CER", "character_error_rate", " %")
+MEL = _of("mel_mae_db")
+MCD = _of("mcd_dtw_db")
+F0 = _of("f0_rmse_cents")
+VOICING = _of("voicing_error", " %")
+WORD_ERRORS = _of("word_error_rate", " %")
+RECORDED = _of("word_error_rate_recording", " %").sure()
+CHARACTER_ERRORS = _of("character_error_rate", " %")
 FAILED = Column("failed", lambda row, dense: failures(row))
 ATTENTION = Column("attention", lambda row, dense: attention_failures(row))
-REAL_TIME = _of("RTF", "real_time_factor")
-SPEED = _of("speed", "speedup", " x")
+REAL_TIME = _of("real_time_factor")
+SPEED = _of("speedup", " x")
 
 COLUMNS = (
     PARAMETERS,
@@ -128,13 +130,14 @@ def notes(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
     floor = rows[0].values
     if "mcd_dtw_db_noise" in floor:
         lines.append(
-            f"Noise floor, dense against dense with another seed: "
+            "Noise floor (dense, another seed): "
             f"MCD {floor['mcd_dtw_db_noise']:.2f} dB, mel {floor['mel_mae_db_noise']:.2f} dB."
         )
     if "word_error_rate_recording" in floor:
-        rate = MEASURES["word_error_rate"].shown(floor["word_error_rate_recording"])
+        rate = RECORDED.cell(rows[0], rows[0])
         lines.append(f"Recordings of the same sentences: WER {rate}.")
-    if any("[" in column.cell(row, rows[0]) for row in rows for column in columns):
+    cells = (column.cell(row, rows[0]) for row in rows for column in columns)
+    if any("[" in text for text in [*lines, *cells]):
         lines.append("In brackets: 95 % bootstrap intervals over sentences.")
     removed = [row for row in rows[1:] if row.name.endswith(f" + {RESIZED}")]
     if removed:

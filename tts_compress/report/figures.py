@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tts_compress.report.columns import MEGA
+from tts_compress.report.names import Names
 from tts_compress.report.plots import (
     GREY,
     QUALITY,
@@ -55,12 +56,13 @@ def write_figures(results: Sequence[Results], folder: Path) -> list[Path]:
         folder: Where to; it is made if need be.
 
     Returns:
-        The files, ``<recipe>-size.pdf`` and so on; the same results give the same bytes.
+        The files, ``<recipe>-size.pdf`` and so on, ``<recipe>-2-size.pdf`` of another folder whose
+        recipe has the same name; the same results give the same bytes.
     """
     from matplotlib import rc_context
 
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    names, written = Names(), list[Path]()
     for found in results:
         for name, (x_of, x_label) in DRAWN.items():
             if not found.dense or not _drawable(found.rows, x_of):
@@ -68,7 +70,8 @@ def write_figures(results: Sequence[Results], folder: Path) -> list[Path]:
             with rc_context(STYLE):
                 figure = _figure(found.rows, x_of, x_label)
                 for ending in ("pdf", "svg"):
-                    written.append(folder / f"{found.name}-{name}.{ending}")
+                    stem = names.of(f"{found.folder}", found.name)
+                    written.append(folder / f"{stem}-{name}.{ending}")
                     save(figure, written[-1])
     return written
 

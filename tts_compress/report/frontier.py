@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tts_compress.report.measures import Better
 
+EQUAL = 0.01  # sizes and speeds that differ by less are as good: chance, and noise
 Values = tuple[float, float]
 
 

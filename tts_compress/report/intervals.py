@@ -58,6 +58,11 @@ class Sample:
     bottoms: Floats
     less: "Sample | None" = None
 
+    @property
+    def defined(self) -> bool:
+        """Whether every draw of its sentences has a value."""
+        return bool((self.bottoms > 0).all()) and (self.less is None or self.less.defined)
+
 
 def mean_of(taken: Taken) -> Sample:
     """Gives the sample of a plain mean."""
@@ -94,6 +99,9 @@ def difference_of(ours: Sequence[Taken], theirs: Sequence[Taken]) -> Sample:
 def intervals(samples: Mapping[Key, Sample]) -> dict[Key, Interval]:
     """Gives the 95 % interval of each sample; none of one of fewer than six sentences.
 
+    Nor is there one of a rate where a sentence counts nothing, such as no word: draws of only such
+    sentences have no rate.
+
     A bootstrap does not reach beyond the sentences it has, and the whole range of n of them holds
     the true median with a chance of 1 - 2^(1 - n): below 95 % for n < 6. Where all sentences are
     equal the interval has no width, which says nothing of sentences that were not tried.
@@ -103,7 +111,7 @@ def intervals(samples: Mapping[Key, Sample]) -> dict[Key, Interval]:
     """
     by_size: dict[int, list[Key]] = {}
     for key, sample in samples.items():
-        if len(sample.tops) >= FEWEST:
+        if len(sample.tops) >= FEWEST and sample.defined:
             by_size.setdefault(len(sample.tops), []).append(key)
     found: dict[Key, Interval] = {}
     for size, keys in by_size.items():

@@ -17,6 +17,8 @@ class Measure:
         explains: What it says, in a sentence or two.
         scale: What a recorded value is multiplied by to be in that unit.
         digits: Digits after the point.
+        short: What a narrow column calls it, with its unit; empty if the label is short enough.
+        counted: Whether of one sentence it is a whole number.
     """
 
     label: str
@@ -25,6 +27,13 @@ class Measure:
     explains: str
     scale: float = 1.0
     digits: int = 2
+    short: str = ""
+    counted: bool = False
+
+    @property
+    def heading(self) -> str:
+        """Heading of a narrow column."""
+        return self.short or self.label
 
     def shown(self, value: float) -> str:
         """Writes a recorded value with its unit.
@@ -35,25 +44,32 @@ class Measure:
         return f"{value * self.scale:.{self.digits}f} {self.unit}".rstrip()
 
 
-def _percent(label: str, better: Better, explains: str) -> Measure:
-    return Measure(label, "%", better, explains, scale=100.0, digits=1)
+def _percent(label: str, better: Better, explains: str, short: str = "") -> Measure:
+    return Measure(label, "%", better, explains, scale=100.0, digits=1, short=short)
 
 
-def _megabytes(label: str, explains: str) -> Measure:
-    return Measure(label, "MB", "lower", explains, scale=1e-6)
+def _megabytes(label: str, explains: str, short: str = "") -> Measure:
+    return Measure(label, "MB", "lower", explains, scale=1e-6, short=short)
 
 
-def _millions(label: str, unit: str, explains: str, digits: int = 2) -> Measure:
-    return Measure(label, unit, "lower", explains, scale=1e-6, digits=digits)
+def _millions(label: str, unit: str, explains: str, digits: int = 2, short: str = "") -> Measure:
+    return Measure(label, unit, "lower", explains, scale=1e-6, digits=digits, short=short)
 
 
-def _opinion(label: str, explains: str) -> Measure:
-    return Measure(label, "MOS", "higher", f"{explains} Predicted by a network, from 1 to 5.")
+def _counted(label: str, unit: str, better: Better, explains: str, short: str = "") -> Measure:
+    return Measure(label, unit, better, explains, digits=1, short=short, counted=True)
+
+
+def _opinion(label: str, explains: str, short: str = "") -> Measure:
+    text = f"{explains} Predicted by a network, from 1 to 5."
+    return Measure(label, "MOS", "higher", text, short=short)
 
 
 SIZE = {
     "gzip_bytes": _megabytes(
-        "size on disk, gzip", "Size of checkpoint.pt.gz: the weights through one gzip stream."
+        "size on disk, gzip",
+        "Size of checkpoint.pt.gz: the weights through one gzip stream.",
+        "gzip MB",
     ),
     "artifact_bytes": _megabytes(
         "size of the artifact", "Size of the artifact's files, packed by our own encodings."
@@ -61,7 +77,9 @@ SIZE = {
     "state_dict_bytes": _megabytes(
         "size as float32", "Size of the weights alone as float32 tensors, before any packing."
     ),
-    "n_parameters": _millions("parameters", "M", "Number of weights, zeros included."),
+    "n_parameters": _millions(
+        "parameters", "M", "Number of weights, zeros included.", short="params"
+    ),
     "n_nonzero": _millions("weights that are not zero", "M", "Number of weights other than zero."),
     "sparsity": _percent(
         "sparsity", "none", "Fraction of zeros among the weights of the tensors that were pruned."
@@ -82,6 +100,7 @@ WORK = {
         "MMAC/s",
         "Multiply-accumulates for a second of speech, counted for every layer and decoder step.",
         0,
+        "MMAC/s",
     ),
     "effective_macs_per_second": _millions(
         "multiply-accumulates a second, not by zero",
@@ -89,6 +108,7 @@ WORK = {
         "Multiply-accumulates for a second of speech with weights other than zero; only kernels "
         "for sparse weights save the others.",
         0,
+        "nonzero",
     ),
     "real_time_factor": Measure(
         "real-time factor",
@@ -96,6 +116,7 @@ WORK = {
         "lower",
         "Seconds of computing for a second of speech, acoustic model alone on one thread.",
         digits=3,
+        short="RTF",
     ),
     "speedup": Measure(
         "speed",
@@ -121,6 +142,7 @@ DISTANCE = {
         "lower",
         "Mean absolute difference of the mel spectrograms, the candidate speaking in the timing "
         "of the reference.",
+        short="mel dB",
     ),
     "mcd_dtw_db": Measure(
         "mel-cepstral distortion",
@@ -128,6 +150,7 @@ DISTANCE = {
         "lower",
         "Distance of the spectral envelopes of free-running speech, time-warped. Another seed of "
         "the dense network is off, too; less than that cannot be told apart.",
+        short="MCD dB",
     ),
     "f0_rmse_cents": Measure(
         "F0 error",
@@ -136,11 +159,13 @@ DISTANCE = {
         "Root mean square difference of pitch where both are voiced, time-warped; "
         "100 cents are a semitone.",
         digits=0,
+        short="F0 cents",
     ),
     "voicing_error": _percent(
         "voicing error",
         "lower",
         "Fraction of frames that are voiced in one and not in the other, time-warped.",
+        "voicing",
     ),
     "f0_correlation": Measure(
         "F0 correlation",
@@ -153,6 +178,7 @@ DISTANCE = {
         "x",
         "none",
         "Length of the speech by that of the reference; 1 is the same length.",
+        short="duration x",
     ),
 }
 WORDS = {
@@ -161,20 +187,26 @@ WORDS = {
         "lower",
         "Words that a speech recognizer misheard, missed or added, by all words. It mishears "
         "the dense network, too: compare with that.",
+        "WER",
     ),
     "character_error_rate": _percent(
         "character error rate",
         "lower",
         "Characters that a speech recognizer got wrong, by all characters.",
+        "CER",
     ),
-    "word_errors": Measure(
-        "word errors", "words", "lower", "Words of a sentence that a recognizer got wrong."
+    "word_errors": _counted(
+        "word errors",
+        "words",
+        "lower",
+        "Words of a sentence that a recognizer got wrong.",
+        "wrong words",
     ),
-    "words": Measure("words", "words", "none", "Words of a sentence."),
-    "character_errors": Measure(
+    "words": _counted("words", "words", "none", "Words of a sentence."),
+    "character_errors": _counted(
         "character errors", "characters", "lower", "Characters of a sentence that it got wrong."
     ),
-    "characters": Measure("characters", "characters", "none", "Characters of a sentence."),
+    "characters": _counted("characters", "characters", "none", "Characters of a sentence."),
 }
 SPEECH = {
     "failed": _percent(
@@ -182,11 +214,11 @@ SPEECH = {
         "lower",
         "Sentences that never stop, have too few frames, or are not finite numbers.",
     ),
-    "seconds": Measure("length", "s", "none", "Seconds of speech of a sentence."),
-    "attention_jumps_back": Measure(
+    "seconds": Measure("length", "s", "none", "Seconds of speech of a sentence.", short="seconds"),
+    "attention_jumps_back": _counted(
         "attention jumps back", "frames", "lower", "Frames at which attention went back."
     ),
-    "attention_skips": Measure(
+    "attention_skips": _counted(
         "attention skips", "symbols", "lower", "Symbols that attention went past in one step."
     ),
     "attention_reach": _percent(
@@ -195,13 +227,13 @@ SPEECH = {
     "attention_focus": _percent(
         "attention focus", "higher", "Mean of the largest attention weight of each frame."
     ),
-    "repeats": Measure(
+    "repeats": _counted(
         "repeats",
         "",
         "lower",
         "Times that text is said again: attention goes back, then reads on from there.",
     ),
-    "skips": Measure(
+    "skips": _counted(
         "skips", "", "lower", "Passages of a sentence that no frame of speech attends to."
     ),
     "no_stop": _percent("never stops", "lower", "Sentences that went on until they were cut off."),
@@ -212,7 +244,7 @@ SPEECH = {
 NATURALNESS = {
     "utmos": _opinion("UTMOS", "Naturalness of speech."),
     "distillmos": _opinion("Distill-MOS", "Quality of speech in all."),
-    "dnsmos_ovrl": _opinion("DNSMOS overall", "Quality of speech in all."),
+    "dnsmos_ovrl": _opinion("DNSMOS overall", "Quality of speech in all.", "DNSMOS"),
     "dnsmos_sig": _opinion("DNSMOS speech", "Quality of the speech itself."),
     "dnsmos_bak": _opinion("DNSMOS background", "How little the background disturbs."),
     "dnsmos_p808": _opinion("DNSMOS P.808", "Quality of speech as rated by ITU-T P.808."),
@@ -257,5 +289,5 @@ def measure(name: str, unit: str = "") -> Measure:
         known = MEASURES.get(name.removesuffix(ending))
         if known and name.endswith(ending):
             text = f"{known.explains} {explains}"
-            return replace(known, label=f"{known.label} ({label})", explains=text)
+            return replace(known, label=f"{known.label} ({label})", explains=text, short="")
     return Measure(name.replace("_", " "), unit, "none", "Measured by a stage or a plugin.")

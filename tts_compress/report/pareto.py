@@ -17,7 +17,7 @@ from rich.console import Console
 from tts_compress.errors import ArtifactError
 from tts_compress.report import columns
 from tts_compress.report.columns import MEGA
-from tts_compress.report.frontier import frontier
+from tts_compress.report.frontier import EQUAL, frontier
 from tts_compress.report.plots import (
     COLORS,
     GREY,
@@ -47,9 +47,6 @@ COLUMNS = (
     columns.WORD_ERRORS.sure(),
     columns.FAILED,
 )
-
-
-EQUAL = 0.01  # costs that differ by less are the same: a size by chance, a speed by noise
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,9 @@ def plot_size(name: str, rows: Sequence[Row], path: Path) -> None:
         ("state_dict_bytes", "dense, float32", "-"),
         ("gzip_bytes", "dense, gzip", "--"),
     ):
-        size = rows[0].values[key] / MEGA
-        axes.axvline(size, color=GREY, linestyle=style, label=f"{label}: {size:.2f} MB")
+        if key in rows[0].values:
+            size = rows[0].values[key] / MEGA
+            axes.axvline(size, color=GREY, linestyle=style, label=f"{label}: {size:.2f} MB")
     draw(axes, rows, SIZE_OF, "mcd_dtw_db")
     axes.set_xlabel("size on disk (MB)")
     axes.set_title(f"{name}: size against distance from the dense network")

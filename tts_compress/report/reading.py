@@ -8,6 +8,7 @@ write is absent here, never an error.
 
 import fcntl
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -188,17 +189,19 @@ def read_rows(folder: Path) -> tuple[str, list[Row]]:
     index = _index(folder)
     runs = [(run["id"], run["name"]) for run in index["runs"]]
     done = [run for run in runs if (folder / run[0] / "DONE").exists()]
-    if runs[:1] != done[:1]:
+    if not done or runs[0] != done[0]:
         raise ArtifactError(f"{folder}: the dense run is not done. Run the recipe again.")
     rows = [row_of(*run, _records(folder / run[0])) for run in done]
-    return index["name"], with_intervals(rows, rows[0] if rows else None)
+    return index["name"], with_intervals(rows, rows[0])
 
 
 def _index(folder: Path) -> dict[str, Any]:
     path = folder / "recipe.json"
     try:
         recipe: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        _ = recipe["name"], [(run["id"], run["name"]) for run in recipe["runs"]]
+        names = [recipe["name"], *(run[key] for run in recipe["runs"] for key in ("id", "name"))]
+        if not all(isinstance(name, str) and name for name in names):
+            raise TypeError("a name is no text")
     except (ValueError, TypeError, KeyError) as error:
         raise ArtifactError(
             f"{path}: truncated or altered ({error}). Run the recipe again."
@@ -243,7 +246,20 @@ def _done(folder: Path, run_id: str, name: str) -> RunResult:
 
 
 def _records(folder: Path) -> list[Record]:
-    return [*read_records(folder / "records.jsonl"), *read_records(folder / "timings.jsonl")]
+    """Gives the records of a run; what is not finite was not taken.
+
+    Raises:
+        ArtifactError: A file is missing or damaged.
+    """
+    found = []
+    for path in (folder / "records.jsonl", folder / "timings.jsonl"):
+        for record in read_records(path):
+            sentence = 1 if record.sentence is None else record.sentence
+            if not isinstance(record.value, int | float) or not isinstance(sentence, int):
+                raise ArtifactError(f"{path}: no record, got {record!r}. Run the recipe again.")
+            if math.isfinite(record.value):
+                found.append(record)
+    return found
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -255,33 +271,38 @@ def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return dict(found)
+        return dict(_parsed(path.read_bytes()))
     except (ValueError, TypeError) as error:
         raise ArtifactError(
             f"{path}: truncated or altered ({error}). Run the recipe again."
         ) from None
 
 
+def _parsed(text: bytes) -> Any:
+    """Reads JSON; NaN and infinity, which a page cannot hold, are null."""
+    return json.loads(text, parse_constant=lambda _: None)
+
+
 def _layers(path: Path) -> tuple[Layer, ...]:
     if not path.is_file():
         return ()
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
-            given = json.loads(line)
+            given = _parsed(line)
             known = {key: given[key] for key in Layer.__dataclass_fields__ if key in given}
             found.append(Layer(**{**known, "shape": tuple(given["shape"])}))
         except (ValueError, TypeError, KeyError):
+            text = line.decode(errors="replace")
             raise ArtifactError(
-                f"{path}:{number}: no layer, got {line!r}. Run the recipe again."
+                f"{path}:{number}: no layer, got {text!r}. Run the recipe again."
             ) from None
     return tuple(found)
 
 
 def _wavs(folder: Path) -> dict[int, Path]:
     """Gives the wav files of a folder by the numbers that they are named by."""
-    found = {path.stem: path for path in sorted(folder.glob("*.wav"))}
+    found = {path.stem: path for path in sorted(folder.glob("*.wav")) if path.is_file()}
     return {int(stem): path for stem, path in found.items() if stem.isdecimal()}
 
 

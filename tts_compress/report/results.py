@@ -28,9 +28,10 @@ GIVEN_UP = (  # first to last where there is no room: a column's interval, or al
     columns.MEL,
     columns.F0,
     columns.PARAMETERS,
-    columns.OF_DENSE,
-    columns.WORD_ERRORS.sure(),
     columns.ATTENTION,
+    columns.WORD_ERRORS.sure(),
+    columns.MACS,
+    columns.OF_DENSE,
 )
 NAME_WIDTH = 28  # of the names of runs; longer ones take lines where there is no room
 
@@ -77,21 +78,20 @@ def results_table(name: str, rows: Sequence[Row], width: int = 110) -> Table:
     table = Table(
         title=name,
         title_justify="left",
+        caption_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
         collapse_padding=True,
     )
     table.add_column("run", overflow="fold")
-    if not rows:
-        return table
     dense = rows[0]
     names = ["dense, gzip", *indented(rows[1:])]
     given = _chosen(rows, width - min(NAME_WIDTH, max(map(len, names))))
     for column in given:
         table.add_column(column.heading, justify="right", no_wrap=True)
     float32 = {
-        columns.GZIP: columns.number(dense.values["state_dict_bytes"] / columns.MEGA, 2),
+        columns.GZIP: columns.FLOAT32.cell(dense, dense),
         columns.OF_DENSE: "100.0 %",
     }
     table.add_row("dense, float32", *(float32.get(column, "") for column in given))

@@ -23,6 +23,8 @@ ENDINGS = ("", "_low", "_high", "_difference", "_difference_low", "_difference_h
 POOLED = {  # rates of all sentences together: what is added up, and by what that is divided
     "word_error_rate": ("word_errors", "words"),
     "character_error_rate": ("character_errors", "characters"),
+    "word_error_rate_recording": ("word_errors_recording", "words_recording"),
+    "character_error_rate_recording": ("character_errors_recording", "characters_recording"),
     "macs_per_second": ("macs", "seconds"),
     "effective_macs_per_second": ("effective_macs", "seconds"),
 }

@@ -46,6 +46,8 @@ USES = {
 def write_report(runs: Sequence[Path], out: Path, console: Console) -> None:
     """Writes ``index.html`` with its audio and images, and the tables and plots beside it.
 
+    Files that an earlier report left there, of runs that are gone, are removed.
+
     Args:
         runs: Folders of results, ``runs/<recipe>``, or ``runs`` for all of them.
         out: Folder to make.
@@ -60,11 +62,14 @@ def write_report(runs: Sequence[Path], out: Path, console: Console) -> None:
     found = [read_results(folder) for folder in result_folders(runs)]
     voices = grouped(found)
     out.mkdir(parents=True, exist_ok=True)
-    data = page_data(voices, Folder(out), console)
+    folder = Folder(out)
+    data = page_data(voices, folder, console)
     written = [*write_tables(found, out), *write_figures(found, out / "plots")]
     html = render(voices, data, _downloads(written, out))
     with replaced(out / "index.html") as partial:
         partial.write_text(html, encoding="utf-8")
+    folder.written |= {path.relative_to(out).as_posix() for path in written}
+    folder.clear()
     console.print(
         out / "index.html", *written, sep="\n", soft_wrap=True, markup=False, highlight=False
     )

@@ -1,7 +1,6 @@
 """The sound and the pictures of a run, as files beside the page."""
 
 import os
-import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tts_compress.files import replaced
+from tts_compress.report.names import Names
 from tts_compress.report.page import images
 
+LISTED = ".report-files"  # names what a report wrote, so that the next one can remove it
 Arrays = dict[str, NDArray[np.generic]]
 
 
@@ -31,31 +33,18 @@ class Folder:
 
     Attributes:
         path: Where it is.
-        names: Names that were given to runs there, by their ids.
+        names: Names of the runs' folders there, by their ids.
+        written: Addresses of all that was put there.
     """
 
     path: Path
-    names: dict[str, str] = field(default_factory=dict)
-
-    def name(self, key: str) -> str:
-        """Gives the name of a run's folders: of letters and digits only, and its own.
-
-        >>> folder = Folder(Path("report"))
-        >>> folder.name("317f5893fa5a"), folder.name("../a"), folder.name(".a")
-        ('317f5893fa5a', '-a', '-a-2')
-        """
-        if key not in self.names:
-            plain = re.sub(r"[^A-Za-z0-9_-]+", "-", key)[:60] or "run"
-            taken, count = set(self.names.values()), 2
-            name = plain
-            while name in taken:
-                name, count = f"{plain}-{count}", count + 1
-            self.names[key] = name
-        return self.names[key]
+    names: Names = field(default_factory=Names)
+    written: set[str] = field(default_factory=set)
 
     def audio(self, wav: Path, key: str, number: int) -> str:
         """Puts a wav beside the page: the same file by another name, or a copy of it."""
-        address = f"audio/{self.name(key)}/{number:03d}.wav"
+        address = f"audio/{self.names.of(key)}/{number:03d}.wav"
+        self.written.add(address)
         target = self.path / address
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
@@ -75,7 +64,7 @@ class Folder:
             number: Number of the sentence, from 1.
         """
         made, place = Pictures(), f"{number - 1:03d}"
-        stem = f"images/{self.name(key)}/{number:03d}"
+        stem = f"images/{self.names.of(key)}/{number:03d}"
         (self.path / stem).parent.mkdir(parents=True, exist_ok=True)
         mel = _array(arrays, f"{place}.mel")
         if mel is not None:
@@ -91,7 +80,22 @@ class Folder:
         if alignment is not None:
             made.alignment = f"{stem}-alignment.png"
             images.write_alignment(alignment, self.path / made.alignment)
+        self.written |= {found for found in (made.mel, made.difference, made.alignment) if found}
         return made
+
+    def clear(self) -> None:
+        """Removes what an earlier report put there and this one did not, and nothing else."""
+        listed, root = self.path / LISTED, self.path.resolve()
+        before = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
+        for address in set(before) - self.written:
+            stale = (self.path / address).resolve()
+            if not stale.is_relative_to(root) or not stale.is_file():
+                continue
+            stale.unlink()
+            if stale.parent != root and not any(stale.parent.iterdir()):
+                stale.parent.rmdir()
+        with replaced(listed) as partial:
+            partial.write_text("".join(f"{a}\n" for a in sorted(self.written)), encoding="utf-8")
 
 
 def _array(arrays: Arrays, name: str) -> images.Mel | None:

@@ -154,20 +154,21 @@ function frontierTrace(runs, x, y) {
 /** Whether more sentences of a run failed than of dense. */
 const unsound = (run) => run.n_failed > (dense()?.n_failed ?? 0);
 
-/** The runs that have both measures of the plot, and are wanted there. */
-function plotted() {
-  const runs =
-    view.x && view.y ? voice().runs.filter((run) => run.values[view.x] && run.values[view.y]) : [];
-  return view.sound ? runs.filter((run) => !unsound(run)) : runs;
-}
+/** The runs that have both measures of the plot. */
+const measured = () =>
+  view.x && view.y ? voice().runs.filter((run) => run.values[view.x] && run.values[view.y]) : [];
 
-/** From zero, or below it, to beyond the last interval, with room for the symbols. */
+/** Those of them that are wanted there. */
+const plotted = () => measured().filter((run) => !(view.sound && unsound(run)));
+
+/** From zero, unless all are alike, to beyond the last interval, with room for the symbols. */
 function range(runs, name) {
   const ends = runs
     .flatMap((run) => run.values[name])
     .filter((value) => value !== null)
     .map((value) => scaled(name, value));
-  const [low, high] = [Math.min(0, ...ends), Math.max(...ends)];
+  const [least, high] = [Math.min(...ends), Math.max(...ends)];
+  const low = least > high / 2 ? least : Math.min(0, least);
   const room = 0.045 * (high - low || 1);
   return [low - room, high + room];
 }
@@ -177,7 +178,11 @@ function drawTrade() {
   const { x, y } = view;
   const runs = plotted();
   find("#plot-none").hidden = runs.length > 0;
-  find("#plot-note").hidden = find("#plot-tools").hidden = !runs.length;
+  find("#plot-none").textContent = measured().length
+    ? "Every run with both measures is left out."
+    : "No run has both measures, so there is nothing to plot.";
+  find("#plot-note").hidden = !runs.length;
+  find("#plot-tools").hidden = !voice().measures.length;
   place.hidden = !runs.length;
   if (!runs.length || !view.charts) return;
   const narrow = place.clientWidth < 520;
@@ -228,11 +233,19 @@ function drawTrade() {
   }
 }
 
-/** Says in words which runs are on the frontier; each is a button. */
+/** Says in words which runs are on the frontier, and which are not drawn. */
 function drawBest() {
   const edge = plotted().length ? frontier(plotted(), view.x, view.y) : [];
-  find("#frontier").hidden = !edge.length;
-  const buttons = edge.map((run) =>
+  nameRuns(find("#frontier"), "On the frontier:", edge);
+  const [all, drawn] = [measured(), plotted()];
+  const left = all.filter((run) => !drawn.includes(run));
+  nameRuns(find("#left-out"), `Left out for failed sentences, ${left.length} of ${all.length} runs:`, left);
+}
+
+/** Names runs in a line; each is a button. */
+function nameRuns(place, lead, runs) {
+  place.hidden = !runs.length;
+  const buttons = runs.map((run) =>
     make("button", {
       type: "button",
       class: "link",
@@ -242,11 +255,7 @@ function drawBest() {
       onclick: () => select(run.key, true),
     }),
   );
-  redraw(
-    find("#frontier"),
-    make("span", { class: "muted", text: "On the frontier: " }),
-    ...buttons,
-  );
+  redraw(place, make("span", { class: "muted", text: lead }), ...buttons);
 }
 
 /** Fills a list of measures; those with a value in some run. */
@@ -277,6 +286,12 @@ function startTrade() {
           : "No measure was taken.";
     },
   });
-  parts.push({ on: ["voice", "x", "y", "selected"], draw: drawBest });
+  parts.push({
+    on: ["sound"],
+    draw() {
+      find("#sound").checked = view.sound;
+    },
+  });
+  parts.push({ on: ["voice", "x", "y", "sound", "selected"], draw: drawBest });
   parts.push({ on: ["voice", "x", "y", "sound", "selected", "theme", "charts"], draw: drawTrade });
 }

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from tts_compress.errors import ArtifactError
+from tts_compress.report.frontier import EQUAL
 from tts_compress.report.intervals import Interval
 from tts_compress.report.measures import MEASURES, SIZE, WORK, measure
 from tts_compress.report.page import images
@@ -17,8 +18,8 @@ from tts_compress.report.page.voices import Voice
 from tts_compress.report.reading import Results, RunResult
 from tts_compress.report.rows import Row
 
-EQUAL = 0.01  # sizes and speeds that differ by less are as good as each other
 COUNTS = ("words", "characters", "word_errors", "character_errors", "seconds")  # rates say more
+RECORDED = "_recording"  # ends the names of measures of the recordings
 COLUMNS = (
     "gzip_bytes",
     "sparsity",
@@ -91,7 +92,7 @@ def _measure(name: str, unit: str) -> dict[str, Any]:
 
 def _voice(voice: Voice, folder: Folder, console: Console) -> dict[str, Any]:
     taken = _ordered({metric for row in voice.rows for metric in row.values})
-    measures = [metric for metric in taken if metric not in COUNTS]
+    measures = [metric for metric in taken if metric.removesuffix(RECORDED) not in COUNTS]
     sentences = voice.sentences
     quality = ("word_error_rate", "mcd_dtw_db", "mel_mae_db")
     return {
@@ -197,7 +198,11 @@ def _sentence(
     return {
         "audio": folder.audio(wav, run.id, number) if wav else None,
         "failed": bool(values.get("failed")),
-        "values": {m: _short(values[m]) for m in OF_SENTENCES if values.get(m) is not None},
+        "values": {
+            metric: _short(value)
+            for metric, value in values.items()
+            if value is not None and metric.removesuffix(RECORDED) in OF_SENTENCES
+        },
         **asdict(folder.pictures(arrays, dense, run.id, number)),
     }
 

@@ -31,7 +31,8 @@ function pictured() {
 
 function currentSystem(index) {
   const systems = systemsOf(index).filter((system) => system.audio);
-  return systems.find((system) => system.key === listening.system) ?? systems[0] ?? null;
+  const named = (key) => systems.find((system) => system.key === key);
+  return named(listening.system) ?? named("dense") ?? systems[0] ?? null;
 }
 
 /** The sentence that the player holds; null if none, or one of another voice. */

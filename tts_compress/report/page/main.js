@@ -14,6 +14,7 @@ function firstView(index) {
     columns,
     sort: { by: null, descending: false },
     filter: "",
+    sound: taken.some((run) => run.key !== base && !unsound(run)), // else none would be left
     ...firstRuns(taken.length ? frontier(taken, x, y) : [], runs, base),
   };
 }
@@ -61,8 +62,8 @@ function drawSummary() {
     .filter(([many]) => many);
   find("#summary").replaceChildren(
     ...[
-      `${recipes.length === 1 ? "Recipe" : `${recipes.length} recipes`}: ${names.join(", ")}`,
-      [...new Set(recipes.map((recipe) => recipe.model).filter(Boolean))].join(", "),
+      data.voices.length === 1 && names.length > 2 ? names.join(", ") : "", // else said above
+      ...new Set(recipes.flatMap(({ model }) => (model ? [`Voice ${model}`] : []))),
       runs.length
         ? `${runs.length} runs: ${parts.map(([many, text]) => `${many} ${text}`).join(", ")}`
         : "no runs",

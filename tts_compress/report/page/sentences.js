@@ -5,9 +5,14 @@
 const FAULTS = ["repeats", "skips", ...FLAGS]; // shown of a sentence where a system has one
 
 function shownMeasures(index) {
-  const has = (name) =>
-    systemsOf(index).some((system) => system.run?.sentences[index]?.values[name]);
+  const has = (name) => systemsOf(index).some((system) => valueOf(system, index, name));
   return voice().sentence_measures.filter((name) => !FAULTS.includes(name) || has(name));
+}
+
+/** What was measured of a sentence; that of its recording is kept with the dense run. */
+function valueOf(system, index, name) {
+  const [run, key] = system.run ? [system.run, name] : [dense(), `${name}_recording`];
+  return run?.sentences[index]?.values[key];
 }
 
 /** The systems of a sentence as a table: the button that switches to each, and its measures. */
@@ -47,7 +52,7 @@ function systemRows(index) {
         make("td", {
           class: "number",
           "data-label": headed(name, FLAGS.includes(name)),
-          text: own ? writtenOne(name, own.values[name]) : "",
+          text: writtenOne(name, valueOf(system, index, name)),
         }),
       ),
     );
@@ -66,7 +71,7 @@ function systemRows(index) {
           make(
             "th",
             { scope: "col", class: "number" },
-            term(headed(name, FLAGS.includes(name)), measure(name).explains),
+            term(brief(name), `${headed(name)}. ${measure(name).explains}`),
           ),
         ),
       ),

@@ -49,6 +49,9 @@ function headed(name, bare = false) {
   return unit && !bare ? `${label}, ${unit}` : label;
 }
 
+/** The same in a narrow column. */
+const brief = (name) => measure(name).short || headed(name, FLAGS.includes(name));
+
 function number(value, digits) {
   return value.toLocaleString("en", {
     minimumFractionDigits: digits,
@@ -71,9 +74,9 @@ const FLAGS = ["no_stop", "early_stop"]; // of a sentence it is so, or not
 /** A value of one sentence: a count as a whole number. */
 function writtenOne(name, value) {
   if (FLAGS.includes(name)) return { 0: "no", 1: "yes" }[value] ?? "";
-  const { scale, unit } = measure(name);
-  const counted = scale === 1 && !["dB", "s", "x", "MOS"].includes(unit) && Number.isInteger(value);
-  return counted ? String(value) : written(name, value, false);
+  return measure(name).counted && Number.isInteger(value)
+    ? String(value)
+    : written(name, value, false);
 }
 
 function interval(name, low, high) {

@@ -33,7 +33,7 @@ class Voice:
     @property
     def name(self) -> str:
         """The recipe's name, or the architecture and the names of its recipes."""
-        names = [results.name for results in self.recipes]
+        names = list(dict.fromkeys(results.name for results in self.recipes))
         if len(names) == 1:
             return names[0]
         architectures = [run.architecture for run in self.runs.values() if run.architecture]
@@ -67,7 +67,9 @@ def grouped(found: Sequence[Results]) -> list[Voice]:
         voice = voices.setdefault(key, Voice(key))
         voice.recipes.append(results)
         for run in results.runs:
-            voice.recipes_of.setdefault(run.id, []).append(results.name)
+            names = voice.recipes_of.setdefault(run.id, [])
+            if results.name not in names:
+                names.append(results.name)
             if run.id not in voice.runs or _better(run, voice.runs[run.id]):
                 voice.runs[run.id] = run
     return list(voices.values())
