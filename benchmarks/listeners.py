@@ -30,8 +30,7 @@ import soundfile
 from rich.console import Console
 from rich.table import Table
 
-from tts_compress.listening.built import BuiltTest, Stimulus, Trial
-from tts_compress.listening.serving.database import ANSWERS
+from tts_compress.listening.built import ANSWERS, BuiltTest, Stimulus, Trial
 from tts_compress.listening.serving.store import read_listeners
 
 SENTENCES, SYSTEMS, REVISIONS = 8, 3, 5

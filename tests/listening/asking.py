@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 
-from tts_compress.listening.serving.validation import sounds
+from tts_compress.listening.design import sounds_of
 
 PASSWORD = "open sesame"
 SCRIPT = "<script>alert('x')</script>"
@@ -39,7 +39,7 @@ class Client:
 
 def said(trial, revision=1, done=False, **more):
     """A good answer to a trial, or one with a fault."""
-    plays = dict.fromkeys(sorted(sounds(trial)), 1)
+    plays = dict.fromkeys(sorted(sounds_of(trial)), 1)
     values = {"ratings": {each["id"]: 1 for each in trial["stimuli"]}}
     if trial["kind"] == "cmos":
         values = {"ratings": {trial["stimuli"][1]["id"]: -2}}

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from tests.listening.material import build
-from tts_compress.listening.design import session, trial_of
+from tts_compress.listening.design import session, sounds_of, trial_of
 from tts_compress.listening.serving.database import Answer
 from tts_compress.listening.serving.store import Store
-from tts_compress.listening.serving.validation import sounds
 
 RANGES = {"mushra": (0, 100), "acr": (1, 5), "dcr": (1, 5)}
 FAIR = {"clean": 0.9, "degraded": 0.1, "reference": 0.98, "anchor 7000 Hz": 0.5}
@@ -58,7 +57,7 @@ class Simulated:
         return {page["id"]: self.answer(page) for page in self.pages if page["type"] != "finish"}
 
     def answer(self, page):
-        plays = dict.fromkeys(sorted(sounds(page)), 1)
+        plays = dict.fromkeys(sorted(sounds_of(page)), 1)
         return Answer(1, True, getattr(self, page["type"])(page), 30.0, plays)
 
     def heard(self, id):

@@ -4,6 +4,13 @@ from tests.listening.forms import SCRIPT, stored
 from tests.listening.robot import Robot
 
 UNRATED = "\N{EN DASH}"
+# What requests wait for passes when a test says so.
+WAITS = """window.waits = [];
+AbortSignal.timeout = (ms) => {
+  const controller = new AbortController();
+  waits.push([ms, controller]);
+  return controller.signal;
+};"""
 
 
 # A phone of 360 pixels for two of them.
@@ -100,6 +107,40 @@ def test_only_what_plays_can_be_rated(begin):
     page.get_by_label("Loop", exact=True).uncheck()
     page.wait_for_selector(".playing", state="detached")
     assert all(slider.is_disabled() for slider in sliders.all())
+
+
+def test_a_page_stays_done_when_a_sound_was_heard_whole_just_then(begin):
+    folder, robot = begin("mushra")
+    robot.take(until="t001")
+    robot.entered["t001"] = robot.trial(0)
+    robot.page.wait_for_selector(".stimulus.now")
+    # As in a busy browser: nobody has noted yet that the sound was heard whole once more.
+    robot.page.evaluate("clearInterval(Listen.test.player.ticking)")
+    robot.page.wait_for_function(
+        "({context, settled, length}) => context.currentTime > settled + 2 * length",
+        arg=robot.page.evaluate_handle("Listen.test.player"),
+    )
+    robot.go_on()
+    robot.page.wait_for_selector("#status.saved >> text=saved")
+    assert stored(folder)["t001"] == robot.entered["t001"]
+
+
+def test_sounds_may_take_longer_than_answers(begin):
+    _, robot = begin("acr")
+    page, held = robot.page, []
+    page.add_init_script(WAITS)
+    page.route("**/audio/*", lambda route: held.append(route))
+    with page.expect_request("**/audio/*"):  # of what comes next
+        page.reload()
+    robot.at()
+    page.get_by_role("checkbox").check()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Loading the sound.")
+    page.evaluate("waits.forEach(([ms, controller]) => ms <= 15_000 && controller.abort())")
+    for route in [*held]:
+        route.continue_()
+    page.wait_for_selector(".sound")
+    assert len({route.request.url for route in held}) == len(held)
 
 
 def test_no_choice_before_all_was_heard(begin):

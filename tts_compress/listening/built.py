@@ -1,4 +1,7 @@
-"""A built listening test as a folder: ``test.json``, which is secret, and ``audio/``."""
+"""A built listening test as a folder: ``test.json``, which is secret, and ``audio/``.
+
+A server adds ``answers.sqlite``.
+"""
 
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +17,7 @@ Kind = Literal["mushra", "abx", "ab", "acr", "dcr", "cmos"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Role = Literal["system", "reference", "anchor", "check", "tool"]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-AUDIO, TEST = "audio", "test.json"
+AUDIO, TEST, ANSWERS = "audio", "test.json", "answers.sqlite"
 
 
 class _Frozen(BaseModel):

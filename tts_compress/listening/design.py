@@ -7,7 +7,7 @@ Nothing is drawn when a listener comes: the same number always gives the same pa
 import hashlib
 import hmac
 from base64 import b32encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +60,15 @@ def trial_of(test: BuiltTest, listener: int) -> dict[str, Trial]:
 
 def audio_ids(session: dict[str, Any]) -> set[str]:
     """Gives the ids of all sounds that a session plays."""
-    return set(_audio_ids(session["pages"]))
+    return set().union(*map(sounds_of, session["pages"]))
+
+
+def sounds_of(page: Mapping[str, Any]) -> set[str]:
+    """Gives the ids of all that is heard on a page."""
+    found = [page.get("audio"), page.get("reference"), page.get("unknown")]
+    found += [stimulus["id"] for stimulus in page.get("stimuli", ())]
+    found += [trial["audio"] for trial in page.get("trials", ())]
+    return {each for each in found if each}
 
 
 def completion_code(test: BuiltTest, token: str) -> str:
@@ -68,18 +76,6 @@ def completion_code(test: BuiltTest, token: str) -> str:
     digest = hmac.new(test.secret.encode(), f"{test.id}:{token}".encode(), hashlib.sha256)
     code = b32encode(digest.digest()).decode()[:8]
     return f"{code[:4]}-{code[4:]}"
-
-
-def _audio_ids(pages: Sequence[Page]) -> Iterator[str]:
-    for page in pages:
-        match page["type"]:
-            case "trial":
-                yield from (stimulus["id"] for stimulus in page["stimuli"])
-                yield from (page[key] for key in ("reference", "unknown") if page[key])
-            case "volume":
-                yield page["audio"]
-            case "headphones":
-                yield from (trial["audio"] for trial in page["trials"])
 
 
 @dataclass(frozen=True)

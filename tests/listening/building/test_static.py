@@ -46,6 +46,9 @@ def test_static_test_refuses_listeners_it_has_not(number, build_from_tones, new_
 def test_static_test_says_nothing_of_systems(build_from_tones, tmp_path):
     folder = build_from_tones("mushra")
     export_static(folder, tmp_path / "static", QUIET)
+    parts = {path.name for path in (tmp_path / "static" / "page").iterdir()}
+    assert {"file.js", "style.css", "icon.svg"} < parts
+    assert not {"http.js", "admin.js", "admin.css"} & parts
     written = [path for path in (tmp_path / "static").rglob("*") if path.is_file()]
     said = "".join(path.read_text() for path in written)
     secret = BuiltTest.load(folder).secret

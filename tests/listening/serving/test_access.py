@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from tests.listening.asking import PASSWORD, Client, said
-from tts_compress.listening.serving.access import LARGEST, Gate
+from tts_compress.listening.serving.access import LARGEST, MOST_JOINING, Gate, Pace
 from tts_compress.listening.serving.app import make_app
 
 
@@ -20,6 +20,8 @@ def test_every_reply_has_safe_headers(client, token, trial):
         headers = client.get(path).headers
         policy = headers["content-security-policy"]
         assert "default-src 'self'" in policy
+        assert "data:" not in policy
+        assert "blob:" not in policy
         assert "unsafe" not in policy
         assert "frame-ancestors 'none'" in policy
         assert headers["x-content-type-options"] == "nosniff"
@@ -146,6 +148,35 @@ def test_forged_tokens_open_nothing(client, token, trial, forged):
         assert client.get(f"/api/{forged}/{path}").status_code == 404
     assert client.put(f"/api/{forged}/answers/{trial['id']}", said(trial)).status_code == 404
     assert client.ask("POST", f"/api/{forged}/finish").status_code == 404
+
+
+def test_no_more_than_so_many_join_in_a_minute():
+    now = [0.0]
+    pace = Pace(clock=lambda: now[0])
+    for _ in range(MOST_JOINING):
+        pace.check()
+        now[0] += 0.5
+    with pytest.raises(HTTPException, match="start in a minute") as refused:
+        pace.check()
+    assert (refused.value.status_code, refused.value.headers) == (429, {"Retry-After": "11"})
+    now[0] = 60.4  # the first was a minute ago, the second was not
+    pace.check()
+    with pytest.raises(HTTPException):
+        pace.check()
+
+
+def test_who_has_joined_is_let_in_again_when_too_many_join(served):
+    app = make_app(served, PASSWORD, open_to_all=True)
+    with closing(app.state.store):
+        first, others = Client(app), Client(app)
+        link = first.ask("POST", "/join").headers["location"]
+        joined = []
+        for _ in range(MOST_JOINING):
+            others.cookies.clear()
+            joined.append(others.ask("POST", "/join").status_code)
+        assert joined == [303] * (MOST_JOINING - 1) + [429]
+        assert first.ask("POST", "/join").headers["location"] == link
+        assert len(app.state.store.listeners()) == MOST_JOINING
 
 
 def test_wrong_passwords_make_an_address_wait():

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts_compress.errors import ListeningError
-from tts_compress.listening.serving.database import ANSWERS, connect
+from tts_compress.listening.built import ANSWERS
+from tts_compress.listening.serving.database import connect
 from tts_compress.listening.serving.store import Answer, Store, read_listeners
 
 

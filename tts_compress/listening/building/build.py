@@ -21,10 +21,8 @@ from tts_compress.listening.building.sources import (
 )
 from tts_compress.listening.building.summary import say, summarize
 from tts_compress.listening.building.trials import Speech, conditions
-from tts_compress.listening.built import TEST
+from tts_compress.listening.built import ANSWERS, TEST
 from tts_compress.yaml_file import YamlFile
-
-ANSWERS = "answers.sqlite"
 
 
 def build_test(form: Path, runs: Path, out: Path, console: Console) -> None:

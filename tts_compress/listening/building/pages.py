@@ -147,7 +147,7 @@ class FinishPage(Frozen):
 
     type: Literal["finish"]
     title: str = "Thank you"
-    text: Text = ("That was all. Your answers are saved, and you may close this page.",)
+    text: Text = ("That was all.",)
 
 
 Page = Annotated[
@@ -217,7 +217,7 @@ TASKS: dict[Kind, tuple[str, ...]] = {
     "abx": (
         "Every page has two sounds, A and B, and a third, X, which is one of them. Find which.",
     ),
-    "ab": ("Every page has two versions of one sentence, A and B. Say which one you prefer.",),
+    "ab": ("Every page has two versions of one sentence, A and B, and a question. Choose one.",),
     "acr": ("Every page has one sentence. Say how good the speech sounds to you as a whole.",),
     "dcr": (
         "Every page has a reference and a second version of the same sentence. Say how much worse "

@@ -7,6 +7,7 @@ nothing, and which system a sound is of stays in the built test.
 
 import base64
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,8 +20,7 @@ from tts_compress.listening.built import AUDIO, BuiltTest
 
 PARTS, SESSIONS = "page", "sessions.js"
 SERVED = '<script defer src="/assets/http.js"></script>'
-FILED = f'<script defer src="{SESSIONS}"></script>\n<script defer src="{PARTS}/file.js"></script>'
-ONLY_SERVED = ("admin.", "closed.", "http.js", "start.")
+FILED = f'<script defer src="{SESSIONS}"></script>\n<script defer src="/assets/file.js"></script>'
 
 
 def export_static(folder: Path, out: Path, console: Console) -> None:
@@ -66,12 +66,12 @@ def _sound(path: Path, id: str) -> str:
 
 
 def _write_page(out: Path) -> None:
+    """Writes the page, its backend changed for the one without a server, and all that it names."""
     home = files("tts_compress.listening") / "page"
-    (out / PARTS).mkdir()
-    for part in home.iterdir():
-        if part.is_file() and part.name != "index.html" and not part.name.startswith(ONLY_SERVED):
-            _write(out / PARTS / part.name, part.read_text("utf-8"))
     page = (home / "index.html").read_text("utf-8").replace(SERVED, FILED)
+    (out / PARTS).mkdir()
+    for name in re.findall(r'"/assets/([^"]+)"', page):
+        _write(out / PARTS / name, (home / name).read_text("utf-8"))
     _write(out / "index.html", page.replace("/assets/", f"{PARTS}/"))  # last: now it can be opened
 
 

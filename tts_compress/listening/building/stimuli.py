@@ -157,9 +157,6 @@ class Sounds:
         self._sounds[id] = (sound, system, role, sentence)
         return id
 
-    def __len__(self) -> int:
-        return len(self._sounds)
-
     def loudness(self, wanted: float) -> tuple[float, str]:
         """Gives the loudness that all can have, LUFS, and the system that sets it if it is lower.
 

@@ -3,6 +3,7 @@
 
 const WAIT = 300; // ms without a change before an answer is sent
 const PATIENCE = 15_000; // ms until a request counts as lost
+const SOUND_PATIENCE = 120_000; // a trial can have megabytes, which share a slow line
 const LONGEST = 30_000; // ms between tries
 const UNKNOWN = "This link is not known here. Please ask whoever sent it for a new one.";
 
@@ -69,7 +70,7 @@ Listen.Backend = class {
 
   /** Gives the bytes of a sound. */
   async audio(id) {
-    const response = await this.fetch(`/audio/${encodeURIComponent(id)}.wav`);
+    const response = await this.fetch(`/audio/${encodeURIComponent(id)}.wav`, {}, SOUND_PATIENCE);
     if (!response.ok) throw new Error(`status ${response.status}`);
     return response.arrayBuffer();
   }
@@ -120,8 +121,8 @@ Listen.Backend = class {
     if (this.waiting.get(page).revision === sent.revision) this.waiting.delete(page);
   }
 
-  fetch(path, options = {}) {
-    return fetch(this.root + path, { ...options, signal: AbortSignal.timeout(PATIENCE) });
+  fetch(path, options = {}, patience = PATIENCE) {
+    return fetch(this.root + path, { ...options, signal: AbortSignal.timeout(patience) });
   }
 
   later(wait) {

@@ -147,9 +147,9 @@ class Test {
     const missing = this.view?.missing();
     if (!this.view || this.view.last) return;
     if (missing) return Listen.say(missing);
-    this.changed(true);
     this.view.close?.();
-    this.player.close();
+    this.player.close(); // may note what was heard until now, and nothing comes after done
+    this.changed(true);
     this.show(this.shown.index + 1);
   }
 

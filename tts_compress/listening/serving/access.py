@@ -3,7 +3,7 @@
 import base64
 import binascii
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from hmac import compare_digest
 from urllib.parse import urlsplit
@@ -17,11 +17,12 @@ LARGEST = 256 * 1024  # bytes of a body; the longest honest answer takes a fifth
 FREE_FAILURES = 5  # wrong passwords of one address before it must wait
 LONGEST_WAIT = 60.0  # seconds
 MOST_ADDRESSES = 10_000
+MOST_JOINING = 100  # in a minute
 ADMIN = "admin"
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; object-src 'none'; "
-        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -83,6 +84,29 @@ def refuse_other_sites(request: Request) -> None:
         same = site in ("same-origin", "none")
     if not same:
         raise HTTPException(403, "Asked for by another site.")
+
+
+class Pace:
+    """Lets `MOST_JOINING` new listeners begin in a minute, whoever they are.
+
+    Whoever wants to can still use up numbers of the design in an open test, but not fill the disk.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._joined: deque[float] = deque(maxlen=MOST_JOINING)
+
+    def check(self) -> None:
+        """Lets one begin.
+
+        Raises:
+            HTTPException: Too many began in the last minute.
+        """
+        now = self._clock()
+        if len(self._joined) == MOST_JOINING and now < self._joined[0] + 60:
+            wait = {"Retry-After": str(int(self._joined[0] + 60 - now) + 1)}
+            raise HTTPException(429, "Too many begin now: go back, and start in a minute.", wait)
+        self._joined.append(now)
 
 
 class Gate:

@@ -25,6 +25,7 @@ from tts_compress.listening.built import AUDIO, BuiltTest
 from tts_compress.listening.serving.access import (
     HEADERS,
     Gate,
+    Pace,
     SafeHeaders,
     json_body,
     refuse_other_sites,
@@ -47,7 +48,7 @@ class Listening:
         self, folder: Path, test: BuiltTest, store: Store, assets: Assets, open_to_all: bool
     ) -> None:
         self.folder, self.test, self.store, self.assets = folder, test, store, assets
-        self.open_to_all = open_to_all
+        self.open_to_all, self.pace = open_to_all, Pace()
         self._session = lru_cache(KEPT_SESSIONS)(lambda number: design.session(test, number))
 
     def routes(self) -> list[Route]:
@@ -79,6 +80,7 @@ class Listening:
         refuse_other_sites(request)
         token = request.cookies.get(COOKIE, "")
         if not self.store.listener(token):
+            self.pace.check()
             token = await asyncio.wrap_future(self.store.join())
         reply = RedirectResponse(f"/t/{token}", 303)
         reply.set_cookie(

@@ -7,13 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-TYPES = {
-    "css": "text/css",
-    "js": "text/javascript",
-    "png": "image/png",
-    "svg": "image/svg+xml",
-    "woff2": "font/woff2",
-}
+TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 CHECKED = "no-cache"  # kept by browsers, and asked for again
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from tts_compress.errors import ListeningError
 
-ANSWERS = "answers.sqlite"
 VERSION = 1
 SCHEMA = (
     "CREATE TABLE test (id TEXT NOT NULL)",

@@ -13,7 +13,8 @@ from rich.console import Console
 
 from tts_compress.errors import ListeningError
 from tts_compress.extras import needed
-from tts_compress.listening.serving.database import ANSWERS, Listener
+from tts_compress.listening.built import ANSWERS
+from tts_compress.listening.serving.database import Listener
 from tts_compress.listening.serving.store import Store
 
 EVERYWHERE = ("", "0.0.0.0", "::")

@@ -20,8 +20,8 @@ from threading import Thread
 from typing import Any
 
 from tts_compress.errors import ListeningError
+from tts_compress.listening.built import ANSWERS
 from tts_compress.listening.serving.database import (
-    ANSWERS,
     Answer,
     Listener,
     answers_of,

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from tts_compress.errors import ListeningError
 from tts_compress.listening.built import Id
+from tts_compress.listening.design import sounds_of
 from tts_compress.listening.serving.database import Answer
 
 LONGEST = {"text": 1000, "long": 10_000}  # characters of an answer in words
@@ -121,14 +122,6 @@ def read_answer(page: Page, body: bytes) -> Answer:
     )
 
 
-def sounds(page: Page) -> set[str]:
-    """Gives the ids of all that is heard on a page."""
-    found = [page.get("audio"), page.get("reference"), page.get("unknown")]
-    found += [part["id"] for part in page.get("stimuli", ())]
-    found += [trial["audio"] for trial in page.get("trials", ())]
-    return {each for each in found if each}
-
-
 def _first(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "answer"
@@ -136,7 +129,7 @@ def _first(error: ValidationError) -> str:
 
 
 def _plays_fault(page: Page, plays: dict[str, int], done: bool) -> str | None:
-    heard = sounds(page)
+    heard = sounds_of(page)
     if unknown := plays.keys() - heard:
         return f"plays: no sound of this page, got {min(unknown)!r}"
     missing = {each for each in heard if not plays.get(each)}
