@@ -3,6 +3,7 @@ from math import comb, inf
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import wilcoxon
 from statsmodels.stats.power import TTestPower
 
 from tts_compress.listening.analysis import power
@@ -37,11 +38,13 @@ def test_listeners_needed_and_detectable_agree():
 
 
 def test_formula_as_simulation():
-    """Wilcoxon's test of 20 listeners with 4 trials, and with no difference at all."""
-    spread = Spread(4, 6, 4)
+    """1,000 tests of 20 listeners with 4 trials, and with no difference at all."""
+    generator = np.random.default_rng(0)
+    tastes = generator.normal(0, 4, (1000, 20))
+    noise = generator.normal(0, 6, (1000, 20, 4)).mean(axis=2)
     for difference in (0, 3.5):
-        simulated = power.simulated_power(difference, spread, 20)
-        assert simulated == pytest.approx(power.power_of(difference, spread, 20), abs=0.04)
+        found = (wilcoxon(difference + tastes + noise, axis=1).pvalue < 0.05).mean()
+        assert found == pytest.approx(power.power_of(difference, Spread(4, 6, 4), 20), abs=0.04)
 
 
 def least(share, tail):

@@ -1,8 +1,10 @@
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from tests.listening.listeners import Simulated, built, store
+from tts_compress.listening.analysis import screening
 from tts_compress.listening.analysis.answers import read
 from tts_compress.listening.analysis.screening import as_table, is_right, screen
 from tts_compress.listening.serving.database import Answer
@@ -76,6 +78,17 @@ def test_a_sentence_whose_anchor_hardly_sounds_worse_does_not_count(mushra, tmp_
     results = screened(mushra, tmp_path, listeners)
     assert all(each.kept for each in results)
     assert [each.anchor_above for each in results] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("below", "of", "kept"), [(3, 20, True), (6, 40, True), (9, 60, True), (4, 20, False)]
+)
+def test_15_percent_is_not_more_than_15_percent(below, of, kept):
+    ratings = [89] * below + [90] * (of - below)
+    own = pd.DataFrame({"value": ratings, "role": "reference", "system": "r", "sentence": 1})
+    found = screening.Screened("L00", of, of)
+    screening._mushra(own, found, set())
+    assert found.kept == kept
 
 
 def test_low_anchor_has_no_rule(mushra, tmp_path):

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tts_compress.listening.analysis.answers import RATED, SCALES
 from tts_compress.listening.analysis.bootstrap import Array
-from tts_compress.listening.analysis.results import RATED
 from tts_compress.listening.analysis.screening import Screened
 from tts_compress.listening.built import Kind
 
@@ -38,7 +38,7 @@ def agreement(rows: "pd.DataFrame", kind: Kind, screened: list[Screened]) -> "pd
         if both.sum() < 3:
             continue
         mine, theirs = own[both].to_numpy(), others[both].to_numpy()
-        if kind in (*RATED, "cmos"):
+        if kind in SCALES:
             means = own.groupby(level=[0] if kind in RATED else [0, 1]).mean()
             found = _correlation(mine, theirs), float(means.std() if len(means) > 1 else mine.std())
         else:
@@ -47,7 +47,7 @@ def agreement(rows: "pd.DataFrame", kind: Kind, screened: list[Screened]) -> "pd
             found = 100 * float(same.mean()) if len(same) else NAN, 100 * float(sides[listener])
         lines.append((listener, kept[listener], *found))
     result = pd.DataFrame(lines, columns=["listener", "kept", "agreement", "use"]).dropna()
-    if kind in (*RATED, "cmos"):
+    if kind in SCALES:
         result.attrs = {
             "x": "agreement with the others (correlation)",
             "y": "how far systems are told apart (SD)",

@@ -76,7 +76,7 @@ class Analysis:
         """A difference as text: in points, or as the share that it makes."""
         if self.test.kind in ("ab", "abx"):
             return f"{100 * (0.5 + difference):.3g} %"
-        return f"{difference:g} points"
+        return "1 point" if difference == 1 else f"{difference:g} points"
 
 
 def analyze(
@@ -131,7 +131,7 @@ def analyzed(answers: Answers, difference: float | None = None) -> Analysis:
     kept = {each.listener for each in screened if each.kept}
     results = take(answers.test, rows[rows["listener"].isin(kept)])
     everyone = results if len(kept) == len(screened) else take(answers.test, rows, mixed=False)
-    most = wording.scale_of(results)
+    most = wording.largest_difference(results.kind)
     if difference is not None and not 0 < difference <= most:
         raise ListeningError(
             f"--difference: must be above 0 and at most {most:g}, got {difference!r}. "

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tts_compress.files import replaced
+from tts_compress.listening import scales
 from tts_compress.listening.analysis.answer_files import read_file
-from tts_compress.listening.built import BuiltTest, Trial
+from tts_compress.listening.built import BuiltTest, Kind, Trial
 from tts_compress.listening.design import session, trial_of
 from tts_compress.listening.serving.database import Answer
 from tts_compress.listening.serving.store import read_listeners
@@ -17,6 +18,10 @@ from tts_compress.listening.serving.store import read_listeners
 if TYPE_CHECKING:
     import pandas as pd
 
+RATED: tuple[Kind, ...] = ("mushra", "acr", "dcr")
+SCALES: dict[Kind, tuple[float, float]] = {
+    kind: (scale["min"], scale["max"]) for kind, scale in scales.SCALES.items() if scale
+}
 COLUMNS = (
     "listener",
     "page",
@@ -218,7 +223,7 @@ def _lines(test: BuiltTest, listener: Listener) -> Iterator[dict[str, Any]]:
         line = {"listener": listener.name, "page": page, "order": order[page]}
         line |= {"trial": trial.id, "check": trial.check or "", "sentence": trial.sentence}
         line |= {"seconds": answer.seconds}
-        if test.kind in ("mushra", "acr", "dcr"):
+        if test.kind in RATED:
             for id, rating in answer.values["ratings"].items():
                 made = {"system": label(test, id), "role": test.stimulus(id).role}
                 yield {**line, **made, "value": float(rating)}

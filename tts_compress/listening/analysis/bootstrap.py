@@ -44,6 +44,11 @@ class Cells:
         return float(self.total.sum() / self.count.sum())
 
 
+def levels(rows: "pd.DataFrame") -> tuple[list[Any], list[Any]]:
+    """Listeners and sentences of some rows, in order."""
+    return sorted(rows["listener"].unique()), sorted(rows["sentence"].unique())
+
+
 @dataclass(frozen=True)
 class Interval:
     """A mean and how sure it is.

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tts_compress.files import replaced
+from tts_compress.listening.analysis.answers import SCALES
 from tts_compress.listening.analysis.power import Spread, power_of
-from tts_compress.listening.analysis.results import SCALES, Results
+from tts_compress.listening.analysis.results import Results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -202,6 +203,8 @@ def save(figure: "Figure", path: Path) -> str:
     """
     import matplotlib as mpl
 
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # what was laid out once is so in all formats
     with mpl.rc_context({"svg.hashsalt": path.name}):
         for ending, metadata in (
             ("png", {"Software": None}),

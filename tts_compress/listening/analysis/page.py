@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from tts_compress.files import replaced
 from tts_compress.listening.analysis import tables, wording
+from tts_compress.listening.analysis.answers import RATED
 from tts_compress.listening.analysis.power import binomial_power, power_of
-from tts_compress.listening.analysis.results import RATED, trials_each
+from tts_compress.listening.analysis.results import trials_each
 from tts_compress.listening.analysis.tables import Column
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _content(analysis: "Analysis") -> dict[str, Any]:
         "unused": analysis.answers.unused,
         "notes": analysis.answers.notes,
         "base": kept.base,
-        "findings": [_unbroken(sentence) for sentence in wording.findings(kept)],
+        "findings": [_unbroken(sentence) for sentence in wording.findings(kept, everyone)],
         "changed": wording.changed(kept, everyone),
         "systems": _table(kept.systems, tables.system_columns(test.kind)),
         "planned": _table(
@@ -96,7 +97,7 @@ def _content(analysis: "Analysis") -> dict[str, Any]:
         "all_systems": _table(everyone.systems, tables.system_columns(test.kind)),
         "all_comparisons": _table(everyone.comparisons, columns),
         "omnibus": kept.omnibus,
-        "omnibus_p": wording.say_p(kept.omnibus[1]),
+        "omnibus_p": _unbroken(wording.say_p(kept.omnibus[1])),
         "deviations": _deviations(analysis),
         "screened": analysis.screened,
         "rated": bool(len(kept.systems)),

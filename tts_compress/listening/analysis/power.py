@@ -3,12 +3,11 @@
 Without answers to measure from, what listeners commonly scatter is taken (`typical`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +16,7 @@ POWER, LEVEL = 0.8, 0.05
 WILCOXON = 3 / np.pi  # its asymptotic relative efficiency to the t test, if all is normal
 MOST = 10_000  # listeners that are looked for
 SOS, ALIKE = 0.25, 0.5
+Parts = tuple[float, float, float]  # variances of listeners and of trials, trials a listener
 
 
 @dataclass(frozen=True)
@@ -78,16 +78,15 @@ def spread(rows: "pd.DataFrame", pairs: Sequence[tuple[str, str]]) -> Spread | N
     Returns:
         None if fewer than 3 listeners rated some pair, or none rated anything twice.
     """
-    parts = [part for part in (_parts(rows, *pair) for pair in pairs) if part is not None]
-    if not parts:
-        return None
-    listener, trial, trials = np.mean(parts, axis=0)
-    return Spread(float(np.sqrt(max(listener, 0.0))), float(np.sqrt(trial)), float(trials))
+    return _pooled(_parts(rows, *pair) for pair in pairs)
 
 
 def spread_of(rows: "pd.DataFrame") -> Spread | None:
     """`spread` of rows whose ``value`` is a difference itself, pooled over their pairs."""
-    found = (_variances(own) for _, own in rows.groupby(["system", "versus"]))
+    return _pooled(_variances(own) for _, own in rows.groupby(["system", "versus"]))
+
+
+def _pooled(found: Iterable[Parts | None]) -> Spread | None:
     parts = [part for part in found if part is not None]
     if not parts:
         return None
@@ -95,7 +94,7 @@ def spread_of(rows: "pd.DataFrame") -> Spread | None:
     return Spread(float(np.sqrt(max(listener, 0.0))), float(np.sqrt(trial)), float(trials))
 
 
-def _parts(rows: "pd.DataFrame", system: str, versus: str) -> tuple[float, float, float] | None:
+def _parts(rows: "pd.DataFrame", system: str, versus: str) -> Parts | None:
     table = rows[rows["system"].isin((system, versus))].pivot_table(
         index=["listener", "sentence"], columns="system", values="value"
     )
@@ -114,7 +113,7 @@ def _parts(rows: "pd.DataFrame", system: str, versus: str) -> tuple[float, float
     return of_means - float(within.sum()) / trials, float(within.sum()), trials
 
 
-def _variances(rows: "pd.DataFrame") -> tuple[float, float, float] | None:
+def _variances(rows: "pd.DataFrame") -> Parts | None:
     """Variance between and within listeners, and trials a listener."""
     own = rows.groupby("listener")["value"].agg(["mean", "var", "count"])
     repeated = own[own["count"] > 1]
@@ -183,20 +182,6 @@ def detectable(spread: Spread, listeners: int, power: float = POWER) -> float:
     return error * float(
         brentq(lambda d: power_paired(d, 1.0, WILCOXON * listeners) - power, 0.0, 50.0)
     )
-
-
-def simulated_power(
-    difference: float, spread: Spread, listeners: int, tests: int = 1000, seed: int = 0
-) -> float:
-    """Share of simulated tests in which Wilcoxon's test finds the difference, at 5 %."""
-    from scipy.stats import wilcoxon
-
-    generator = np.random.default_rng(seed)
-    trials = max(1, round(spread.trials))
-    tastes: npt.NDArray[np.float64] = generator.normal(0, spread.listener, (tests, listeners))
-    noise = generator.normal(0, spread.trial, (tests, listeners, trials)).mean(axis=2)
-    p_values = wilcoxon(difference + tastes + noise, axis=1).pvalue
-    return float((p_values < LEVEL).mean())
 
 
 def choices_needed(share: float, power: float = POWER, *, one_sided: bool = False) -> int | None:

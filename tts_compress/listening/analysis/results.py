@@ -1,23 +1,18 @@
 """All that is computed of one test's answers, for whichever listeners count."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tts_compress.listening.analysis import preference, statistics
+from tts_compress.listening.analysis.answers import RATED, SCALES
 from tts_compress.listening.analysis.mixed import fit
 from tts_compress.listening.analysis.power import Spread, spread, spread_of, typical
 from tts_compress.listening.built import BuiltTest, Kind
 
 if TYPE_CHECKING:
     import pandas as pd
-
-RATED: tuple[Kind, ...] = ("mushra", "acr", "dcr")
-SCALES: dict[Kind, tuple[float, float]] = {
-    "mushra": (0, 100),
-    "acr": (1, 5),
-    "dcr": (1, 5),
-    "cmos": (-3, 3),
-}
 
 
 @dataclass(frozen=True)
@@ -53,7 +48,7 @@ def take(test: BuiltTest, rows: "pd.DataFrame", *, mixed: bool = True) -> Result
     Args:
         test: The test.
         rows: Answers of the listeners to take.
-        mixed: Whether to fit the mixed model of ratings, which takes longest.
+        mixed: Whether to fit the mixed model of ratings and CMOS, which takes longest.
     """
     import pandas as pd
 
@@ -67,10 +62,10 @@ def take(test: BuiltTest, rows: "pd.DataFrame", *, mixed: bool = True) -> Result
     ordered = counted.sort_values(
         ["versus", "system"], key=lambda names: names.map(place), kind="stable"
     )
-    by_kind = {
+    by_kind: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
         "ab": preference.preferences,
         "abx": preference.discriminations,
-        "cmos": preference.comparisons,
+        "cmos": partial(preference.comparisons, mixed=mixed),
     }
     return Results(
         test.kind,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tts_compress.listening.analysis.bootstrap import Cells, interval
+from tts_compress.listening.analysis.bootstrap import Cells, interval, levels
 from tts_compress.listening.analysis.mixed import Model
 
 if TYPE_CHECKING:
@@ -149,14 +149,14 @@ def describe(
     import pandas as pd
     from scipy.stats import t
 
-    listeners, sentences = _levels(rows)
+    where = levels(rows)
     lines = []
     for system in systems:
         own = rows[rows["system"] == system]
         values = own["value"].to_numpy(float)
         if not len(values):
             continue
-        found = interval(Cells.of(own, listeners, sentences))
+        found = interval(Cells.of(own, *where))
         half = float("nan")
         if len(values) > 1:
             half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
@@ -201,7 +201,7 @@ def compare(
     """
     import pandas as pd
 
-    listeners, sentences = _levels(rows)
+    where = levels(rows)
     means = listener_means(rows)
     known = [name for name in systems if name in means]
     pairs = [(name, base) for name in known if name != base and base in known]
@@ -209,8 +209,7 @@ def compare(
     lines: list[dict[str, Any]] = []
     for system, versus in pairs:
         first, second = (
-            Cells.of(rows[rows["system"] == name], listeners, sentences)
-            for name in (system, versus)
+            Cells.of(rows[rows["system"] == name], *where) for name in (system, versus)
         )
         found = interval(first, second)
         test = signed_rank((means[system] - means[versus]).dropna().to_numpy())
@@ -228,7 +227,3 @@ def with_holm(table: "pd.DataFrame") -> "pd.DataFrame":
             family = table["planned"] == planned
             table.loc[family, "p_holm"] = holm(table.loc[family, "p"].tolist())
     return table
-
-
-def _levels(rows: "pd.DataFrame") -> tuple[list[Any], list[Any]]:
-    return sorted(rows["listener"].unique()), sorted(rows["sentence"].unique())

@@ -74,7 +74,6 @@ P_HOLM = Column(
     "of pairs tested (Holm 1979). Below 0.05 counts as clear.",
     p_value,
 )
-P = Column("p", "p", "The same, before the correction.", p_value)
 
 
 def system_columns(kind: Kind) -> tuple[Column, ...]:
@@ -146,7 +145,12 @@ def comparison_columns(kind: Kind) -> tuple[Column, ...]:
             "as a second opinion on the first interval.",
             text,
         ),
-        Column("mixed_p", "p, mixed model", "Wald test of the mixed model, uncorrected.", p_value),
+        Column(
+            "mixed_p",
+            "p, mixed model",
+            "Wald test of the mixed model, uncorrected; too sure of few listeners or sentences.",
+            p_value,
+        ),
         LISTENERS,
     )
 
@@ -194,7 +198,9 @@ def _discrimination_columns() -> tuple[Column, ...]:
             share,
         ),
         P_HOLM,
-        Column("p", "p", "Exact binomial test for more right answers than guessing.", p_value),
+        Column(
+            "p", "p", "Binomial test of all answers for more right ones than guessing.", p_value
+        ),
         Column(
             "d_prime",
             "d'",
