@@ -24,7 +24,7 @@ RECIPE = """\
 model: {model}
 stages:
   - {{method: magnitude, include: [attention]}}
-evaluate: {{sentences: sentences.txt}}
+evaluate: {{sentences: sentences.txt, recognizer: none}}
 sweep: {{stages.0.sparsity: [{sparsities}]}}
 """
 

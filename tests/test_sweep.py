@@ -36,8 +36,9 @@ CLOCKED = {
 }
 
 
-def start(recipe: Path, out: Path, **more) -> subprocess.Popen:
+def start(recipe: Path, out: Path, *options: str, **more) -> subprocess.Popen:
     command = [sys.executable, "-m", "tts_compress", "run", str(recipe), "--out", str(out)]
+    command += options
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
     )
@@ -140,15 +141,16 @@ def test_measuring_again_that_fails_keeps_the_run(finished, tmp_path):
     assert contents(tmp_path) == contents(out)
 
 
-def test_recordings_are_kept_beside_the_runs(finished, tmp_path):
+def test_recordings_are_kept_beside_the_runs(finished, tmp_path, monkeypatch):
     recipe, _ = finished
     (tmp_path / "said").mkdir()
     write_wav(tmp_path / "said" / "002.wav", torch.linspace(-1, 1, 4000))
     text = recipe.read_text().replace("none}", f"none, recordings: {tmp_path / 'said'}}}")
     text = text.replace(" sentences.txt", f" {recipe.with_name('sentences.txt')}")
     (tmp_path / "tiny.yaml").write_text(text)
+    monkeypatch.setattr("tts_compress.sweep._do", lambda *_: (end for end in ()))
     for _ in range(2):
-        sweep(load(tmp_path / "tiny.yaml"), tmp_path / "runs", Console(quiet=True), limit=1)
+        sweep(load(tmp_path / "tiny.yaml"), tmp_path / "runs", Console(quiet=True))
     kept = tmp_path / "runs" / "tiny" / "recordings"
     assert [path.name for path in sorted(kept.glob("*.wav"))] == ["002.wav"]
     assert json.loads((kept.parent / "recipe.json").read_text())["recordings"]
@@ -165,19 +167,36 @@ def test_who_cannot_listen_is_said_before_the_first_run(finished, tmp_path, monk
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_number_of_jobs_changes_no_byte(finished, tmp_path):
+def test_nobody_needs_to_listen_where_all_is_done(finished, tmp_path, monkeypatch):
+    recipe, _ = finished
+    text = recipe.read_text().replace("none}", "whisper}")
+    text = text.replace(" sentences.txt", f" {recipe.with_name('sentences.txt')}")
+    (tmp_path / "tiny.yaml").write_text(text)
+    monkeypatch.setitem(sys.modules, "faster_whisper", None)
+    monkeypatch.setattr("tts_compress.sweep.measured", lambda *_: True)
+    sweep(load(tmp_path / "tiny.yaml"), tmp_path / "runs", Console(quiet=True))
+
+
+def test_neither_jobs_nor_a_limit_before_change_a_byte(finished, tmp_path):
     recipe, out = finished
+    runs = load(recipe).runs
+    sweep(load(recipe), tmp_path, Console(quiet=True), jobs=1, limit=2)
+    assert [done(tmp_path / "tiny", run) for run in runs] == [True, True, False, False]
     sweep(load(recipe), tmp_path, Console(quiet=True), jobs=1)
     assert contents(tmp_path) == contents(out)
 
 
 def test_a_killed_sweep_completes_with_the_same_bytes(finished, tmp_path):
     recipe, out = finished
-    for delay in (1.5, 3.0, 4.0, 5.0):
+    dense, first, *_ = (tmp_path / "tiny" / run.id for run in load(recipe).runs)
+    for half_way in (dense / "artifact", first / "artifact" / "manifest.json"):
         process = start(recipe, tmp_path)
-        time.sleep(delay)
+        deadline = time.monotonic() + 60
+        while not half_way.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.communicate()
+        assert half_way.exists()
     process = start(recipe, tmp_path)
     _, errors = process.communicate()
     assert process.returncode == 0, errors
@@ -186,7 +205,7 @@ def test_a_killed_sweep_completes_with_the_same_bytes(finished, tmp_path):
 
 def test_two_processes_share_a_folder(finished, tmp_path):
     recipe, out = finished
-    processes = [start(recipe, tmp_path) for _ in range(2)]
+    processes = [start(recipe, tmp_path, "--jobs", "1") for _ in range(2)]
     errors = [process.communicate()[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], errors
     assert contents(tmp_path) == contents(out)
@@ -222,14 +241,8 @@ def test_a_full_disk_is_one_line_and_nothing_half_read(finished, tmp_path):
     assert "cannot write results, File too large. What is done is kept" in errors
     assert "Traceback" not in errors
     assert not list(tmp_path.rglob("DONE"))
-    sweep(load(recipe), tmp_path, Console(quiet=True))
+    sweep(load(recipe), tmp_path, Console(quiet=True), jobs=1)
     assert contents(tmp_path) == contents(out)
-
-
-def test_limit_does_the_first_runs_only(finished, tmp_path):
-    recipe, _ = finished
-    sweep(load(recipe), tmp_path, Console(quiet=True), limit=2)
-    assert [done(tmp_path / "tiny", run) for run in load(recipe).runs] == [True, True, False, False]
 
 
 def test_what_is_being_done_is_named(finished, tmp_path, monkeypatch):

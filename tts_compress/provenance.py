@@ -16,7 +16,7 @@ from tts_compress.files import replaced
 
 PROVENANCE = "provenance.json"
 
-MEASURES = 2
+MEASURES = 3
 """Counts up when measures are added, or are taken otherwise: finished runs are measured again."""
 
 PACKAGES = ("torch", "numpy", "scipy", "librosa", "soundfile", "jiwer", "pocketsphinx")
@@ -109,7 +109,8 @@ def _commit() -> str | None:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     """Gives what git says; None if it is not there or refuses."""
-    command = ["git", "-C", str(folder), *arguments]
+    # No lock that a commit at the same time would run into.
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     try:
         found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):

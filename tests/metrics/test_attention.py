@@ -75,6 +75,17 @@ def test_a_flick_of_attention_is_no_repeat():
     assert measure(repeats, longer) == 1
 
 
+@pytest.mark.parametrize("frames", [1, 2])
+def test_a_flick_of_the_first_frames_is_no_repeat(frames):
+    assert measure(repeats, [11] * frames + [0, 0, 0, 4, 4, 4, 8, 8, 8]) == 0
+    assert measure(repeats, [11] * 3 + [0, 0, 0, 4, 4, 4, 8, 8, 8]) == 1  # was there, and went on
+
+
+@pytest.mark.parametrize("positions", [[0], [9, 0], [9, 0, 9], [9, 0, 0, 9]])
+def test_what_is_shorter_than_a_repeat_has_none(positions):
+    assert measure(repeats, positions) == 0
+
+
 @pytest.mark.parametrize(
     ("positions", "expected"),
     [

@@ -171,11 +171,14 @@ def attention_focus(alignment: ArrayLike, n_frames: int, n_ids: int) -> float:
 
 
 def _held(position: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Median of `HELD` frames around each, where the first and the last frame go on for ever."""
-    padded = np.pad(position, HELD // 2, mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, HELD)
-    smooth: NDArray[np.intp] = np.median(windows, axis=1).astype(np.intp)
-    return smooth
+    """Median of `HELD` frames around each; the first and the last frames have that of their end.
+
+    So a flick is no longer at an end than between. Of fewer frames, so many as are there, if odd.
+    """
+    size = min(HELD, len(position) - 1 + len(position) % 2)
+    windows = np.lib.stride_tricks.sliding_window_view(position, size)
+    medians = np.median(windows, axis=1).astype(np.intp)
+    return np.pad(medians, size // 2, mode="edge")
 
 
 def _furthest_before(position: NDArray[np.intp]) -> NDArray[np.intp]:

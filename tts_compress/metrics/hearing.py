@@ -97,11 +97,10 @@ def words(
 def words_recorded(
     take: Taker, recognizer: Recognizer, sentences: Sequence[str], recordings: Sounds
 ) -> Iterator[Record]:
-    """Gives the error rates of the recordings: what this recognizer hears wrongly in any case."""
+    """Counts the same of recordings: what this recognizer hears wrongly in any case."""
     texts = [text if n in recordings else "" for n, text in enumerate(sentences, 1)]
     for record in words(take, recognizer, texts, recordings):
-        if record.sentence is None:
-            yield take(f"{record.metric}_recording", record.value, unit=record.unit)
+        yield take(f"{record.metric}_recording", record.value, record.sentence, record.unit)
 
 
 def melody(take: Taker, ours: Sounds, theirs: Sounds, suffix: str = "") -> Iterator[Record]:

@@ -7,19 +7,16 @@ never compared.
 """
 
 import warnings
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from tts_compress.errors import ArtifactError, AudioError, ExtraError, TtsCompressError
-from tts_compress.extras import needed
-
-Wave = NDArray[np.float32]
+from tts_compress.errors import ArtifactError, AudioError
+from tts_compress.metrics.weights import OnnxNetwork, Wave, folder_of, weights_file
 
 
 class Dnsmos:
@@ -46,10 +43,10 @@ class Dnsmos:
     def __init__(self, weights: Path | None = None) -> None:
         """Load ``sig_bak_ovr.onnx`` and ``model_v8.onnx``, from speechmos if no folder is named."""
         if weights is None:
-            weights = _folder_of("speechmos", "dnsmos") / "dnsmos_models"
+            weights = folder_of("speechmos", "dnsmos") / "dnsmos_models"
         source = "https://github.com/microsoft/DNS-Challenge, folder DNSMOS/DNSMOS"
-        self._p835 = _Onnx(_file("dnsmos", weights, "sig_bak_ovr.onnx", source))
-        self._p808 = _Onnx(_file("dnsmos", weights, "model_v8.onnx", source))
+        self._p835 = OnnxNetwork(weights_file("dnsmos", weights, "sig_bak_ovr.onnx", source))
+        self._p808 = OnnxNetwork(weights_file("dnsmos", weights, "model_v8.onnx", source))
 
     def __call__(self, wav: ArrayLike, sample_rate: int) -> dict[str, float]:
         """Scores of sound ``(samples,)`` in [-1, 1]."""
@@ -106,7 +103,7 @@ class DistillMos:
         if spec is not None and spec.submodule_search_locations:
             weights = Path(spec.submodule_search_locations[0]) / "weights"
         source = "the package distillmos (pip install --no-deps distillmos)"
-        path = _file("distillmos", weights, "distill_mos_v7.pt", source)
+        path = weights_file("distillmos", weights, "distill_mos_v7.pt", source)
         self._network = DistillMosNetwork().eval()
         try:
             found = torch.load(path, map_location="cpu", weights_only=True)["model"]
@@ -141,7 +138,7 @@ class Utmos:
         import torch
 
         source = "https://huggingface.co/Blinorot/UTMOS-PyTorch"
-        path = _file("utmos", weights, "utmos_scripted.pt", source)
+        path = weights_file("utmos", weights, "utmos_scripted.pt", source)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the file has no other form
             try:
@@ -188,7 +185,7 @@ class Nisqa:
     def __init__(self, weights: Path | None = None) -> None:
         """Load ``nisqa.onnx``, which takes segments ``(1, segments, 1, 48, 15)``."""
         source = "https://huggingface.co/TigreGotico/nisqa-onnx"
-        self._network = _Onnx(_file("nisqa", weights, "nisqa.onnx", source))
+        self._network = OnnxNetwork(weights_file("nisqa", weights, "nisqa.onnx", source))
 
     def __call__(self, wav: ArrayLike, sample_rate: int) -> dict[str, float]:
         """Scores of sound ``(samples,)`` in [-1, 1]; none below 0.14 s."""
@@ -224,49 +221,6 @@ class Nisqa:
             return np.empty((0, 1, len(level), cls.width), np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(level, cls.width, axis=1)
         return np.ascontiguousarray(windows[:, :: cls.hop].swapaxes(0, 1)[:, None], np.float32)
-
-
-class _Onnx:
-    """An ONNX network of one input, on one thread."""
-
-    def __init__(self, path: Path) -> None:
-        runtime = needed("onnxruntime", "mos")
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        try:
-            self._session = runtime.InferenceSession(path, options, ["CPUExecutionProvider"])
-        except Exception as error:
-            raise ArtifactError(
-                f"{path.name}: must be a network in ONNX form, got {str(path)!r}. "
-                "Get the file again."
-            ) from error
-        self._input = self._session.get_inputs()[0].name
-
-    def __call__(self, batch: Wave) -> Wave:
-        answers: Sequence[Any] = self._session.run(None, {self._input: batch})
-        return np.concatenate([np.atleast_1d(answer) for answer in answers], axis=-1)
-
-
-def _file(name: str, weights: Path | None, file: str, source: str) -> Path:
-    """The file of weights, which may be named by its folder."""
-    path = weights / file if weights and weights.is_dir() else weights
-    if path is None or not path.is_file():
-        raise TtsCompressError(
-            f"{name}: its weights are missing, got {None if path is None else str(path)!r}. "
-            f"Get {file} from {source}, and give its folder as the weights of {name}."
-        )
-    return path
-
-
-def _folder_of(package: str, name: str) -> Path:
-    """Where a package that holds weights is installed; it is not imported."""
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise ExtraError(
-            f"{package}: the package with the weights of {name} is missing, got {package!r}. "
-            "Install it with: pip install tts-compress[mos]."
-        )
-    return Path(spec.submodule_search_locations[0])
 
 
 def _sound(wav: ArrayLike, sample_rate: int, wanted: int) -> Wave:
