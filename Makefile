@@ -33,7 +33,7 @@ units: $(INSTALLED)  ## take LSTM units out of Tacotron2, likewise
 unstructured: $(INSTALLED)  ## prune single weights of both voices, likewise
 	$(BIN)/tts-compress run recipes/*/unstructured.yaml --out runs
 
-pareto: heads channels units unstructured  ## the four above in one table (about an hour)
+pareto: heads channels units unstructured  ## the four above in one table (more than an hour)
 	$(BIN)/tts-compress pareto $(foreach name,$(PARETO),runs/$(name)) --out runs/pareto
 
 report: $(INSTALLED)  ## a page of all results in runs/ to look at and listen to, report/index.html
