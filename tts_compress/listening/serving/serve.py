@@ -6,8 +6,9 @@ import secrets
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -52,7 +53,7 @@ def serve(
 
     password = secrets.token_urlsafe(12)
     app = make_app(folder, password, open_to_all)
-    with closing(app.state.store) as store, _listen(host, port) as listening, _until_signal():
+    with closing(app.state.store) as store, _listen(host, port) as listening:
         address = f"http://{_name(host)}:{listening.getsockname()[1]}"
         config = uvicorn.Config(
             app,
@@ -64,22 +65,32 @@ def serve(
             h11_max_incomplete_event_size=LARGEST_HEAD,
             timeout_graceful_shutdown=LAST_REPLIES,
         )
-        _announce(console, address, password, _unfinished(store, links), open_to_all)
-        if not _is_local(host):
-            console.print(WARNING, style="yellow", soft_wrap=True)
-        uvicorn.Server(config).run(sockets=[listening])
+        server = uvicorn.Server(config)
+        with _ended_by_signals(server):
+            _announce(console, address, password, _unfinished(store, links), open_to_all)
+            if not _is_local(host):
+                console.print(WARNING, style="yellow", soft_wrap=True)
+            server.run(sockets=[listening])
     console.print(f"Ended; answers are in {folder / ANSWERS}.", soft_wrap=True, highlight=False)
 
 
 @contextmanager
-def _until_signal() -> Iterator[None]:
-    """Ends a block in good order at Ctrl-C or SIGTERM; uvicorn raises them again at its end."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _ended_by_signals(server: Any) -> Iterator[None]:
+    """Ends a server in good order at Ctrl-C or SIGTERM, also before it has begun.
+
+    uvicorn does so itself while it runs, and raises the signals again at its end. A handler that
+    only notes cannot raise where nobody sees it, such as in the middle of an import.
+    """
+
+    def end(number: int, frame: Any) -> None:
+        server.should_exit = True
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with suppress(KeyboardInterrupt):
-            yield
+        yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _listen(host: str, port: int) -> socket.socket:
