@@ -7,16 +7,18 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from io import StringIO
 from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 from rich.console import Console
 
 from tts_compress.errors import ListeningError
-from tts_compress.listening.serving.serve import serve
+from tts_compress.listening.serving.app import make_app
+from tts_compress.listening.serving.serve import _ended_by_signals, serve
 from tts_compress.listening.serving.store import read_listeners
 
 BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "listeners.py"
@@ -72,6 +74,16 @@ def test_it_prints_what_is_needed_and_ends_in_good_order(served, how):
             code, out, errors = server.end(how)
     assert (code, errors) == (0, "")
     assert out == f"Ended; answers are in {served / 'answers.sqlite'}.\n"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_it_runs_ends_it(served, how):
+    app = make_app(served, "password")
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
+    with closing(app.state.store), _ended_by_signals(server):
+        signal.raise_signal(how)
+        server.run()
+    assert server.should_exit
 
 
 def test_a_restart_gives_unfinished_listeners_their_links_again(served):
