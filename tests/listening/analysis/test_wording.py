@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from tts_compress.listening.analysis import preference, statistics, wording
+from tts_compress.listening.analysis import figures, preference, statistics, wording
 from tts_compress.listening.analysis.results import Results
 
 SENTENCES = 4
@@ -67,6 +67,18 @@ def test_what_only_the_rule_of_the_reference_makes_clear_is_open():
     [text] = said(kept, everyone)
     assert text.startswith("Whether small differs from dense is open: it does so clearly only ")
     assert said(kept)[0].startswith("Listeners rated small 4.0 points below dense")
+
+
+def test_an_open_difference_is_drawn_hollow():
+    clear = rated([-2, -1, -3, -2, -2, -1, -3, -2, -1, -2], "mushra")
+    unsure = wording.open_pairs(clear, rated([-2, 1, 3, -2, 2, 1, -3, 2], "mushra"))
+    assert unsure == {("small", "dense")}
+    assert faces(figures.plot_differences(clear)) == {figures.INK}
+    assert faces(figures.plot_differences(clear, unsure)) == {figures.PAPER}
+
+
+def faces(figure):
+    return {line.get_mfc() for line in figure.axes[0].lines if line.get_marker() == "o"}
 
 
 def test_preferences_say_whom():

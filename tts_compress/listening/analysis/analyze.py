@@ -153,7 +153,9 @@ def _figures(analysis: Analysis) -> dict[str, "Figure"]:
         elif kept.kind == "abx":
             drawn["discriminations"] = figures.plot_discriminations(kept, rows)
         else:
-            drawn["differences"] = figures.plot_differences(kept)
+            drawn["differences"] = figures.plot_differences(
+                kept, wording.open_pairs(kept, analysis.everyone)
+            )
     compared = agreement(analysis.answers.rows, kept.kind, analysis.screened)
     if len(compared) > 2:
         drawn["listeners"] = figures.plot_listeners(compared)

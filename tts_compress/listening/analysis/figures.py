@@ -4,7 +4,7 @@ What is drawn in `INK` and `PAPER` takes the page's colors where the SVG is put 
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,13 +56,19 @@ def plot_ratings(results: Results, rows: "pd.DataFrame") -> "Figure":
     return axes.figure  # type: ignore[return-value]
 
 
-def plot_differences(results: Results) -> "Figure":
-    """Draws differences of pairs with their intervals; clear ones of 0 are filled."""
+def plot_differences(results: Results, unsure: Collection[tuple[str, str]] = ()) -> "Figure":
+    """Draws differences of pairs with their intervals; clear ones of 0 are filled.
+
+    Args:
+        results: Of the listeners who count.
+        unsure: Pairs that are not filled in any case, since screening can have made the difference.
+    """
     table = results.comparisons[results.comparisons["planned"]]
     axes = _axes(len(table))
     axes.axvline(0, color=INK, lw=1, zorder=1)
     for place, line in enumerate(table.itertuples()):
-        _point(axes, line.difference, (line.low, line.high), place, clear=line.p_holm < 0.05)
+        clear = line.p_holm < 0.05 and (line.system, line.versus) not in unsure
+        _point(axes, line.difference, (line.low, line.high), place, clear=clear)
         text = f"{line.difference:+.{1 if results.kind == 'mushra' else 2}f}"
         _say(axes, text.replace("-", "\N{MINUS SIGN}"), line.difference, place)
     several = table["versus"].nunique() > 1

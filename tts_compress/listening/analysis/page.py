@@ -31,7 +31,7 @@ PLOTS = {
     "ratings": "Shaded: the middle half of the ratings, with the median. Small points: each "
     "listener's own mean. Large point: the mean, with its 95 % interval.",
     "differences": "Difference with its 95 % interval. Filled points differ clearly after Holm's "
-    "correction, hollow ones do not.",
+    "correction; hollow ones do not, or are open.",
     "preferences": "Bars: what was chosen; grey: no preference. Point: share with ties split, with "
     "its 95 % interval.",
     "discriminations": "Point: share of right answers with its 95 % interval; filled if guessing "

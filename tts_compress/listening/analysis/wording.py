@@ -37,25 +37,40 @@ def findings(results: Results, everyone: Results) -> list[str]:
 
     Args:
         results: Of the listeners who count.
-        everyone: Of all listeners. A MUSHRA listener who takes a system for the hidden reference
-            rates the reference lower, and is left out for that. So a difference from the reference
-            that is clear only among those who are left can be made by the screening, and is said
-            to be open.
+        everyone: Of all listeners, which `open_pairs` needs.
     """
     table = results.comparisons
     if not len(table):
         return []
     planned = [line for _, line in table[table["planned"]].iterrows()]
-    sure = _clear(everyone) if results.kind == "mushra" else {}
-    said = [_finding(line, results, sure.get(_pair(line), True)) for line in planned]
+    unsure = open_pairs(results, everyone)
+    said = [_finding(line, results, _pair(line) not in unsure) for line in planned]
     unclear = table[table["planned"] & ~(table["p_holm"] < CLEAR)]
     limit = _limit(results, unclear) if len(unclear) else None
     return [*said, *([limit] if limit else [])]
 
 
+def open_pairs(results: Results, everyone: Results) -> set[tuple[str, str]]:
+    """System and what it is compared with, of the differences that screening can have made.
+
+    A MUSHRA listener who takes a system for the hidden reference rates the reference lower, and is
+    left out for that. So a difference that is clear only among those who are left is open.
+
+    Args:
+        results: Of the listeners who count.
+        everyone: Of all listeners.
+    """
+    if results.kind != "mushra":
+        return set()
+    sure = _clear(everyone)
+    return {
+        pair for pair, is_clear in _clear(results).items() if is_clear and not sure.get(pair, True)
+    }
+
+
 def _finding(line: "pd.Series[Any]", results: Results, sure: bool) -> str:
     """What is said of a pair; `sure` is false if its difference can be made by the screening."""
-    if _is_clear(line) and not sure:
+    if not sure:
         return _open(line)
     if _is_clear(line) and _contrary(line):
         return _torn(line)
