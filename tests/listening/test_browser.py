@@ -34,11 +34,13 @@ def test_offline_crash_and_reload(begin):
     robot.take(until="t001")
     page, context = robot.page, robot.page.context
     page.keyboard.press("1")
+    page.wait_for_selector(".rating:focus")  # the sound plays: its rating can be moved
     page.keyboard.press("End")
     page.wait_for_selector("#status.saved >> text=saved")
     context.set_offline(True)
     page.keyboard.press("2")
     page.wait_for_selector(".stimulus.now >> nth=0 >> text=B")
+    page.wait_for_selector(".rating:focus")
     page.keyboard.press("PageUp")
     page.wait_for_selector("#status.offline")
     assert list(stored(folder, done=False)["t001"]["ratings"].values()) == [100]
