@@ -15,6 +15,7 @@ LAYERS = (
     ("extras", "yaml_file"),
     ("text", "audio"),
     ("architectures",),
+    ("quantized",),
     ("encodings", "methods"),
     ("recipe",),
     ("artifact", "provenance", "records"),

@@ -90,8 +90,8 @@ def _compress(take: Taker, model: Architecture, run: Run, context: Context, fold
     for stage in run.stages:
         changed = stage(model, context)
         changes += changed
-        pruned |= {change.layer for change in changed if stage.prunes}
-    round_parameters(model, precision)
+        pruned |= {change.layer for change in changed if stage.does == "prunes"}
+    round_parameters(model, precision, except_for=context.quantized)
     saved = artifact.save(folder / "artifact", model, changes, run=run)
     gzip_bytes = artifact.save_public_checkpoint(folder / "checkpoint.pt.gz", model)
     repeats, timed = taking.of_stages(take, context.measures)

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     from tts_compress.architectures.base import Architecture
     from tts_compress.architectures.following import Spoken
+    from tts_compress.quantized import Quantized
 
 T = TypeVar("T")
+Deed = Literal["prunes", "mends", "resizes", "factors", "quantizes"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Context:
         finetuner: Trains a network as a `finetune` stage asks, and gives what that took.
         removed: For each coupling, True at the units that stages took out and still have their
             place in the network, ``(units,)``.
+        quantized: What tensors are made of, by name, once a stage quantized them.
         measures: What stages measured of themselves, such as ``finetune_seconds``.
     """
 
@@ -79,6 +82,7 @@ class Context:
     say: Callable[[], Sequence["Spoken"]] | None = None
     finetuner: Finetuner | None = None
     removed: dict[str, "Tensor"] = field(default_factory=dict)
+    quantized: dict[str, "Quantized"] = field(default_factory=dict)
     measures: dict[str, float] = field(default_factory=dict)
 
     def dense(self, method: str) -> "Architecture":
@@ -104,13 +108,37 @@ class Context:
             )
         return self.say()
 
+    def unquantized(self, names: Sequence[str], stage: "Method") -> list[str]:
+        """Gives the names of tensors that no earlier stage quantized.
+
+        Raises:
+            RecipeError: None is left.
+        """
+        left = [name for name in names if name not in self.quantized]
+        if not left:
+            raise RecipeError(
+                f"{stage.method}: earlier stages quantized all that it selects, got {len(names)} "
+                f"such tensors as {names[0]!r}. Remove the stage, or give it other tensors."
+            )
+        return left
+
+    def quantize(self, model: "Architecture", name: str, quantized: "Quantized") -> None:
+        """Gives a tensor of the network the values of integers, and notes these for its file."""
+        self.quantized[name] = quantized
+        tensor = model.get_parameter(name)
+        tensor.data.copy_(quantized.dense())
+
+
+CHANGES = "it would change what was quantized"
+SHAPES = "it needs the layers of the dense network"
+
 
 class Method(BaseModel):
     """Base of every method: frozen settings that, when called, make a network smaller in place.
 
     Attributes:
         needs: What data the method asks for.
-        prunes: Whether the method takes weights out; others mend what is left, or cut it to size.
+        refuses: What earlier stages must not have done, and why.
         method: Its name in recipes.
         enabled: Whether the stage is done at all; swept, it compares with and without.
     """
@@ -118,11 +146,16 @@ class Method(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     needs: ClassVar[Literal["nothing", "calibration", "training"]] = "nothing"
-    prunes: ClassVar[bool] = True
+    refuses: ClassVar[Mapping[Deed, str]] = {"quantizes": CHANGES}
     method: str
     enabled: bool = Field(
         True, description="Whether the stage is done; sweep [false, true] to compare.", exclude=True
     )
+
+    @property
+    def does(self) -> Deed:
+        """What becomes of the network's weights."""
+        return "prunes"
 
     @property
     @abstractmethod

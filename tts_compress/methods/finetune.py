@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from tts_compress.errors import RecipeError
-from tts_compress.methods.base import Change, Context, Method
+from tts_compress.methods.base import Change, Context, Deed, Method
 
 if TYPE_CHECKING:
     from tts_compress.architectures.base import Architecture
@@ -34,7 +34,6 @@ class Finetune(Method):
     """
 
     needs: ClassVar[Literal["training"]] = "training"
-    prunes: ClassVar[bool] = False
     method: Literal["finetune"] = "finetune"
     steps: int = Field(200, ge=1, description="Steps to train.", examples=[2])
     minutes: float | None = Field(
@@ -51,6 +50,11 @@ class Finetune(Method):
     precision: Literal["bfloat16", "float32"] = Field(
         "bfloat16", description="How layers multiply; weights stay in float32."
     )
+
+    @property
+    def does(self) -> Deed:
+        """What becomes of the network's weights."""
+        return "mends"
 
     @property
     def label(self) -> str:

@@ -1,5 +1,7 @@
 """The type that a network's weights fit, which stages must not widen by chance."""
 
+from collections.abc import Collection
+
 import torch
 from torch import nn
 
@@ -30,11 +32,18 @@ def stored_precision(model: nn.Module) -> torch.dtype | None:
 
 
 @torch.no_grad()
-def round_parameters(model: nn.Module, dtype: torch.dtype | None) -> None:
+def round_parameters(
+    model: nn.Module, dtype: torch.dtype | None, except_for: Collection[str] = ()
+) -> None:
     """Rounds trained parameters to a narrow type, in place; values that it cannot hold stay.
 
     A voice that is stored in float16 has float32 weights whose low bits are zero, which every
     compressor sees. Weights that were fitted or trained would fill them for nothing.
+
+    Args:
+        model: The network.
+        dtype: The type; None changes nothing.
+        except_for: Names of parameters that stay as they are.
 
     >>> layer = nn.Linear(2, 1, bias=False)
     >>> layer.weight.data = torch.tensor([[0.1, -3.0]])
@@ -44,6 +53,7 @@ def round_parameters(model: nn.Module, dtype: torch.dtype | None) -> None:
     """
     if dtype is None:
         return
-    for parameter in trained(model):
-        rounded = parameter.to(dtype).to(parameter.dtype)
-        parameter.copy_(torch.where(rounded.isfinite(), rounded, parameter))
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad and name not in except_for:
+            rounded = parameter.to(dtype).to(parameter.dtype)
+            parameter.copy_(torch.where(rounded.isfinite(), rounded, parameter))

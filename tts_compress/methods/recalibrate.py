@@ -1,11 +1,12 @@
 """Recalibration: a pruned network hears calibration sentences, and what shifted is set right."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from tts_compress.errors import CheckpointError, RecipeError
-from tts_compress.methods.base import Change, Context, Method
+from tts_compress.methods.base import CHANGES, SHAPES, Change, Context, Deed, Method
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +38,11 @@ class Recalibrate(Method):
     """
 
     needs: ClassVar[Literal["nothing", "calibration", "training"]] = "calibration"
-    prunes: ClassVar[bool] = False
+    refuses: ClassVar[Mapping[Deed, str]] = {
+        "quantizes": CHANGES,
+        "factors": SHAPES,
+        "resizes": SHAPES,
+    }
     method: Literal["recalibrate"] = "recalibrate"
     ridge: float = Field(
         0.01,
@@ -46,6 +51,11 @@ class Recalibrate(Method):
         description="How hard refitted weights are held at what they were, in units of the mean "
         "square of a layer's inputs.",
     )
+
+    @property
+    def does(self) -> Deed:
+        """What becomes of the network's weights."""
+        return "mends"
 
     @property
     def label(self) -> str:

@@ -1,9 +1,10 @@
 """Resizing: what is masked leaves, and the network is the same class with smaller settings."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tts_compress.errors import RecipeError
-from tts_compress.methods.base import Change, Context, Method
+from tts_compress.methods.base import CHANGES, SHAPES, Change, Context, Deed, Method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,8 +27,13 @@ class Resize(Method):
     intrinsic sparse structures within LSTMs".
     """
 
-    prunes: ClassVar[bool] = False
+    refuses: ClassVar[Mapping[Deed, str]] = {"quantizes": CHANGES, "factors": SHAPES}
     method: Literal["resize"] = "resize"
+
+    @property
+    def does(self) -> Deed:
+        """What becomes of the network's weights."""
+        return "resizes"
 
     @property
     def label(self) -> str:

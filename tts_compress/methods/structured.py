@@ -1,11 +1,12 @@
 """Structured pruning: whole heads, channels and units leave, with every weight that is theirs."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from tts_compress.errors import RecipeError, nearest
-from tts_compress.methods.base import Change, Context, Method
+from tts_compress.methods.base import CHANGES, SHAPES, Change, Context, Deed, Method
 from tts_compress.methods.selection import groups_of, matches
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Structured(Method):
     """
 
     kind: ClassVar[Literal["heads", "channels", "units"]]
+    refuses: ClassVar[Mapping[Deed, str]] = {"quantizes": CHANGES, "factors": SHAPES}
 
     include: tuple[str, ...] = Field(
         (), description="Groups, patterns or names of couplings; all of this kind where left out."

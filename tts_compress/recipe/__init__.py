@@ -44,6 +44,7 @@ def load(path: str | Path) -> Recipe:
     given = points(file)
     forms = [checked_form(file, filled(file, point), point) for point in given]
     _check_needs(file, forms)
+    _check_order(file, forms)
     form = forms[0]
     dense = Run(
         model=checkpoint(file, form.model, "model"),
@@ -74,3 +75,18 @@ def _check_needs(file: YamlFile, forms: Sequence[RecipeForm]) -> None:
             if stage.enabled and stage.needs in ADVICE and not getattr(form, stage.needs):
                 message = f"{stage.method} needs {stage.needs!r}, got none. {ADVICE[stage.needs]}"
                 raise file.error(["stages", index], message)
+
+
+def _check_order(file: YamlFile, forms: Sequence[RecipeForm]) -> None:
+    """Says which stage comes after one that it cannot follow."""
+    for form in forms:
+        done = [(index, stage) for index, stage in enumerate(form.stages) if stage.enabled]
+        for place, (index, stage) in enumerate(done):
+            for before, other in done[:place]:
+                why = stage.refuses.get(other.does)
+                if why:
+                    raise file.error(
+                        ["stages", index],
+                        f"{stage.method} cannot follow {other.method} (stages[{before}]): {why}. "
+                        "Put it before.",
+                    )
