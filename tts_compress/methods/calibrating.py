@@ -1,11 +1,11 @@
-"""Passes over calibration speech that refit a compressed network, layer by layer."""
+"""Passes over calibration speech that fit a network to another one, layer by layer."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -22,45 +22,61 @@ Pass = Callable[[nn.Module], object]
 Positions = Callable[[str, int], Tensor]
 Hook = Callable[[nn.Module, Arguments, Any], Any]
 Heard = Literal["ids", "frames", "one frame", "ids at one frame"]
-Refits = dict[str, list[AffineRefit | NormRefit]]
+
+
+class Fit(Protocol):
+    """How a layer is fitted: what it hears and should say is noted first.
+
+    `listen` is called with what the layer of the reference heard and said, in each call, at the
+    positions where `data` is True; then `hear` with what the layer itself does, in its own network,
+    in the call of that number; then `fit` once, which changes the layer in place.
+    """
+
+    def listen(self, heard: Arguments, output: Any, data: Tensor) -> None: ...  # noqa: D102
+
+    def hear(self, heard: Arguments, output: Any, data: Tensor, call: int) -> None: ...  # noqa: D102
+
+    def fit(self) -> None: ...  # noqa: D102
 
 
 @torch.no_grad()
-def recalibrate(
-    model: nn.Module, dense: nn.Module, speak: Pass, positions: Positions, ridge: float
+def walk(
+    model: nn.Module,
+    reference: nn.Module,
+    fits: Mapping[str, Sequence[Fit]],
+    speak: Pass,
+    positions: Positions,
 ) -> None:
-    """Refits every layer in the order of execution, each on what the refitted ones before it say.
+    """Fits layers in the order of execution, each on what the fitted ones before it say.
 
-    One pass refits all layers up to one that is called many times, such as a decoder's, which is
-    refitted after the pass. In all passes, Tacotron2 attends to where the dense network did: what
-    its decoder hears is then near to the right thing while the layers before attention are not.
+    One pass fits all layers up to one that is called many times, such as a decoder's, which is
+    fitted after the pass. In all passes, Tacotron2 attends to where the reference did: what its
+    decoder hears is then near to the right thing while the layers before attention are not.
 
     Args:
-        model: The compressed network, edited in place.
-        dense: The network that it was, of the same shapes.
+        model: The network, edited in place.
+        reference: The network that it should speak as, with the same layers.
+        fits: How layers are fitted, by name.
         speak: Does one pass over the calibration sentences; the same for both networks.
         positions: Gives True at data and False at padding, for a layer by name and the number of
             the call: ``(batch, length)``, or ``(batch,)`` for a layer that hears one position.
-        ridge: See `Moments.solve`.
     """
-    refits = _refits(model, dense)
-    calls, weights = _listen(dense, refits, speak, positions)
+    calls, weights = _listen(reference, fits, speak, positions)
     for names in _segments(calls):
         counted: Counter[str] = Counter()
         hooks = _hold_attention(model, weights)
         for name in names:
-            once = calls[name] == 1
-            hooks[name] = _hear(name, refits[name], positions, counted, ridge if once else None)
+            hooks[name] = _hear(name, fits[name], positions, counted, at_once=calls[name] == 1)
         with hooked(model, hooks):
             speak(model)
         if calls[names[-1]] > 1:
-            for refit in refits[names[-1]]:
-                refit.fit(ridge)
+            for fit in fits[names[-1]]:
+                fit.fit()
 
 
-def _refits(model: nn.Module, dense: nn.Module) -> Refits:
-    """Gives what there is to refit of each layer."""
-    found: Refits = {}
+def refits(model: nn.Module, dense: nn.Module, ridge: float) -> dict[str, list[Fit]]:
+    """Gives what there is to recalibrate of each layer; for `ridge` see `Moments.solve`."""
+    found: dict[str, list[Fit]] = {}
     for name, layer in model.named_modules():
         other = dense.get_submodule(name)
         if isinstance(layer, nn.BatchNorm1d) and isinstance(other, nn.BatchNorm1d):
@@ -68,14 +84,14 @@ def _refits(model: nn.Module, dense: nn.Module) -> Refits:
         for own, was in zip(affine_maps(layer), affine_maps(other), strict=True):
             left = kept(own.matrix, was.matrix)
             if own.biases or left is not None:
-                found.setdefault(name, []).append(AffineRefit(name, own, was, left))
+                found.setdefault(name, []).append(AffineRefit(name, own, was, left, ridge))
     return found
 
 
 def _listen(
-    dense: nn.Module, refits: Refits, speak: Pass, positions: Positions
+    reference: nn.Module, fits: Mapping[str, Sequence[Fit]], speak: Pass, positions: Positions
 ) -> tuple[Counter[str], dict[str, list[Tensor]]]:
-    """Does the dense network's pass.
+    """Does the reference's pass.
 
     Returns:
         How often each layer was called, in the order of first calls, and the weights of each step
@@ -88,20 +104,20 @@ def _listen(
         def hook(_: nn.Module, heard: Arguments, output: Any) -> None:
             data = positions(name, calls[name])
             calls[name] += 1
-            for refit in refits[name]:
-                refit.listen(heard, output, data)
+            for fit in fits[name]:
+                fit.listen(heard, output, data)
 
         return hook
 
     def note(name: str) -> Hook:
         return lambda _layer, _heard, output: weights[name].append(output[1])
 
-    hooks = {name: listen(name) for name in refits}
-    for name in _attentions(dense):
+    hooks = {name: listen(name) for name in fits}
+    for name in _attentions(reference):
         weights[name] = []
         hooks[name] = note(name)
-    with hooked(dense, hooks):
-        speak(dense)
+    with hooked(reference, hooks):
+        speak(reference)
     return calls, weights
 
 
@@ -110,7 +126,7 @@ def _attentions(model: nn.Module) -> list[str]:
 
 
 def _segments(calls: Mapping[str, int]) -> Iterator[list[str]]:
-    """Gives the layers that one pass refits: some that are called once, then one that is not.
+    """Gives the layers that one pass fits: some that are called once, then one that is not.
 
     >>> list(_segments({"encoder": 1, "cell": 99, "gate": 99, "postnet": 1}))
     [['encoder', 'cell'], ['gate'], ['postnet']]
@@ -126,30 +142,26 @@ def _segments(calls: Mapping[str, int]) -> Iterator[list[str]]:
 
 
 def _hear(
-    name: str,
-    refits: Sequence[AffineRefit | NormRefit],
-    positions: Positions,
-    counted: Counter[str],
-    ridge: float | None,
+    name: str, fits: Sequence[Fit], positions: Positions, counted: Counter[str], at_once: bool
 ) -> Hook:
-    """Gives a hook that notes what a layer hears, and where a ridge is given, refits it then."""
+    """Gives a hook that notes what a layer hears, and fits it then if that is to be at once."""
 
     def hook(layer: nn.Module, heard: Arguments, output: Any) -> Any:
         call = counted[name]
         counted[name] += 1
-        for refit in refits:
-            refit.hear(heard, output, positions(name, call), call)
-        if ridge is None:
+        for fit in fits:
+            fit.hear(heard, output, positions(name, call), call)
+        if not at_once:
             return output
-        for refit in refits:
-            refit.fit(ridge)
+        for fit in fits:
+            fit.fit()
         return layer.forward(*heard)
 
     return hook
 
 
 def _hold_attention(model: nn.Module, weights: Mapping[str, list[Tensor]]) -> dict[str, Hook]:
-    """Gives hooks that make attention read where it read in the dense network."""
+    """Gives hooks that make attention read where it read in the reference."""
 
     def hold(steps: Iterator[Tensor]) -> Hook:
         def hook(_: nn.Module, heard: Arguments, __: Any) -> tuple[Tensor, Tensor]:

@@ -86,7 +86,7 @@ class Recalibrate(Method):
         from tts_compress.architectures.fastspeech2 import FastSpeech2
         from tts_compress.architectures.following import follow
         from tts_compress.architectures.tacotron2 import Tacotron2
-        from tts_compress.methods.calibrating import SpokenPositions, recalibrate
+        from tts_compress.methods.calibrating import SpokenPositions, refits, walk
         from tts_compress.methods.masking import changes_of
 
         if not isinstance(model, (Tacotron2, FastSpeech2)):
@@ -102,12 +102,12 @@ class Recalibrate(Method):
         dense.to(weight).eval()
         training = model.training
         model.eval()
-        recalibrate(
+        walk(
             model,
             dense,
+            refits(model, dense, self.ridge),
             lambda network: follow(network, spoken),
             SpokenPositions.of(model, spoken),
-            self.ridge,
         )
         model.train(training)
         return changes_of(model, self.selected(model))

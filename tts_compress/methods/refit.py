@@ -126,12 +126,14 @@ class AffineRefit:
         own: The map that is refitted.
         dense: The same map of the dense network.
         kept: Rows and columns that are fitted; None where only the bias is.
+        ridge: See `Moments.solve`.
     """
 
     layer: str
     own: Affine
     dense: Affine
     kept: tuple[Tensor, Tensor] | None
+    ridge: float
     wanted: Spread = field(default_factory=Spread)
     found: Spread = field(default_factory=Spread)
     moments: Moments = field(default_factory=Moments)
@@ -167,7 +169,7 @@ class AffineRefit:
             return x
         return torch.cat((x[..., : -self.own.n_states], self.states[call]), -1)
 
-    def fit(self, ridge: float) -> None:
+    def fit(self) -> None:
         """Changes the map in place; what is zero stays zero.
 
         Raises:
@@ -180,7 +182,7 @@ class AffineRefit:
         rows, columns = self.kept
         matrix, before = self.own.matrix, self.own.bias.double()
         inner = matrix[rows[:, None], columns]
-        fitted, bias = self.moments.solve(inner, ridge, bool(self.own.biases))
+        fitted, bias = self.moments.solve(inner, self.ridge, bool(self.own.biases))
         matrix[rows[:, None], columns] = fitted.to(matrix.dtype)
         self.own.write(matrix)
         after = self.wanted.mean.index_copy(0, rows, bias)  # rows that are gone say the dense mean
@@ -219,7 +221,7 @@ class NormRefit:
         """Notes what the layer hears in its own network."""
         self.found.add(heard[0].transpose(1, 2)[data])
 
-    def fit(self, ridge: float) -> None:
+    def fit(self) -> None:
         """Changes the running statistics in place."""
         mean, variance = _statistics(self.own)
         dense_mean, dense_variance = _statistics(self.dense)
