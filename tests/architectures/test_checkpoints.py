@@ -218,7 +218,7 @@ def test_a_missing_config(golden, tmp_path):
 
 
 def test_folders_that_are_no_voice(tmp_path):
-    message = "no voice, which has config.json and model.safetensors, and no artifact of a run"
+    message = "no voice, which has config.json and model.safetensors"
     refused(tmp_path, message)
     (tmp_path / "config.json").write_text("{}")
     refused(tmp_path, message)
@@ -291,7 +291,7 @@ def test_saving_what_does_not_fit(golden, tmp_path):
         ({"architecture": "hifigen"}, "architecture: unknown, got 'hifigen'. Did you mean"),
         ({"architecture": ["hifigan"]}, "architecture: unknown, got"),
         ({"settings": None}, "settings: must be names and values, got None"),
-        ({"settings": {"n_melz": 80}}, "settings: n_melz: extra inputs .* Known: n_mels"),
+        ({"settings": {"n_melz": 80}}, "settings: n_melz: extra inputs .* Known: ranks, n_mels"),
         ({"settings": {"channels": []}}, "no hifigan can be built from its settings"),
         ({"settings": {"channels": [10**6] * 5}}, r"'conv_pre.weight' has shape \(32, 80, 7\)"),
         ({"settings": {}}, r"'conv_pre.weight' has shape .* expects \(512, 80, 7\)"),
@@ -311,12 +311,12 @@ def test_a_voice_with_damaged_weights(golden, tmp_path):
     refused(tmp_path, "model.safetensors: damaged safetensors file")
 
 
-def test_a_folder_of_another_kind_is_left_to_its_reader(monkeypatch, tmp_path, golden):
+def test_a_file_of_another_kind_is_left_to_its_reader(monkeypatch, tmp_path, golden):
     model = load_model(golden / FILES["hifigan"]).train()
-    reader = {tmp_path: model}.__getitem__
-    monkeypatch.setitem(checkpoints.FOLDER_READERS, "index.json", reader)
-    (tmp_path / "index.json").write_text("{}")
-    assert load_model(tmp_path) is model
+    reader = {tmp_path / "x": model}.__getitem__
+    monkeypatch.setitem(checkpoints.FILE_READERS, b"magic", reader)
+    (tmp_path / "x").write_bytes(b"magic and more")
+    assert load_model(tmp_path / "x") is model
     assert not model.training
 
 

@@ -4,10 +4,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tts_compress.architectures.checkpoints import load_model
 from tts_compress.architectures.fastspeech2 import FastSpeech2, FastSpeech2Settings, stretch
-from tts_compress.architectures.transformer import BlockSettings, Stack, sinusoids
+from tts_compress.architectures.transformer import (
+    BlockSettings,
+    PositionSettings,
+    Stack,
+    sinusoids,
+)
 from tts_compress.errors import CheckpointError
 
 BLOCK = BlockSettings(head_dim=4, filter=12)
@@ -197,6 +203,29 @@ def test_position_table_by_hand():
     assert table[0].tolist() == [0, 1, 0, 1]
     by_hand = torch.tensor([math.sin(1), math.cos(1), math.sin(0.01), math.cos(0.01)])
     torch.testing.assert_close(table[1], by_hand)
+
+
+def test_what_the_settings_decide_is_computed():
+    kept = PositionSettings(dim=9, columns=(0, 1, 2, 3, 4, 5, 6, 8))
+    with torch.device("meta"):
+        model = small(positions=kept)
+    tables = {name: t for name, t in model.computed().items() if name.endswith("position_enc")}
+    assert tables.keys() == {"encoder.position_enc", "decoder.position_enc"}
+    for name, table in tables.items():
+        assert torch.equal(table, small(positions=kept).get_parameter(name))
+    assert set(model.computed()) - set(tables) == {
+        f"postnet.convolutions.{layer}.1.num_batches_tracked" for layer in (0, 1)
+    }
+    wide = PositionSettings(dim=10**9, columns=kept.columns)
+    with torch.device("meta"):
+        model = small(positions=wide)  # whose tables would take 240 GB to compute
+    assert not any(name.endswith("position_enc") for name in model.computed())
+
+
+@pytest.mark.parametrize("column", [-1, 4])
+def test_columns_of_positions_are_those_of_the_table(column):
+    with pytest.raises(ValidationError, match="columns are counted from 0 to dim - 1"):
+        PositionSettings(dim=4, columns=(0, column))
 
 
 def test_a_sentence_longer_than_the_position_table_is_spoken():

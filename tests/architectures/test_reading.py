@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from tts_compress.architectures import reading
-from tts_compress.architectures.reading import read_tensors
+from tts_compress.architectures.reading import read_checkpoint, read_tensors
 from tts_compress.errors import CheckpointError
 
 TENSORS = {"a.weight": torch.arange(6.0).view(2, 3), "a.bias": torch.tensor([0.5, -1.0])}
@@ -209,6 +209,17 @@ def test_a_safetensors_header_must_fit_the_file(tmp_path):
     path = tmp_path / "x.safetensors"
     path.write_bytes(struct.pack("<Q", 2**60) + b"{" + bytes(30))
     refused(path, f"safetensors header of {2**60} bytes in a file of 39")
+
+
+def test_settings_beside_safetensors(tmp_path):
+    path = tmp_path / "x.safetensors"
+    for kept, own in (({"tts_compress_settings": '{"n": 1}'}, {"n": 1}), ({"x": "y"}, None)):
+        path.write_bytes(safetensors.torch.save(TENSORS, kept))
+        tensors, found = read_checkpoint(path)
+        assert (tensors.keys(), found) == (TENSORS.keys(), own)
+    for text in ("{", "[" * 10_000):
+        path.write_bytes(safetensors.torch.save(TENSORS, {"tts_compress_settings": text}))
+        refused(path, "damaged safetensors file")
 
 
 def test_ordered_and_plain_dicts_are_alike(tmp_path):

@@ -4,7 +4,8 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from tts_compress.architectures.couplings import Coupling
 from tts_compress.architectures.settings import ArchitectureSettings
@@ -48,6 +49,14 @@ class Architecture(nn.Module):
                     holder = holder[key]
                 holder[last] = len(kept[coupling.name])
         return self.Settings.from_dict(values, self.architecture)
+
+    def computed(self) -> dict[str, Tensor]:
+        """Gives tensors that the settings alone decide, by name, so that files need not hold them.
+
+        These are the counters of BatchNorm, 0 in a network that was not trained.
+        """
+        counters = [name for name in self.state_dict() if name.endswith("num_batches_tracked")]
+        return {name: torch.zeros((), dtype=torch.long) for name in counters}
 
     def become(self, other: Self) -> None:
         """Takes over the settings and all modules of another network, in place."""

@@ -8,6 +8,17 @@ from torch import Tensor, nn
 from tts_compress.architectures.blocks import length_mask
 
 
+def backwards(lengths: Tensor, longest: int) -> Tensor:
+    """Gives the places from the last to the first of each sentence, ``(batch, longest, 1)``.
+
+    >>> backwards(torch.tensor([2, 3]), 3)[..., 0].tolist()
+    [[1, 0, 2], [2, 1, 0]]
+    """
+    time = torch.arange(longest, device=lengths.device)
+    mask = length_mask(lengths, longest)
+    return torch.where(mask, lengths[:, None] - 1 - time, time)[..., None]
+
+
 class BidirectionalLSTM(nn.Module):
     """One LSTM forwards and one backwards in time, with the tensor names of `torch.nn.LSTM`.
 
@@ -33,13 +44,11 @@ class BidirectionalLSTM(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Maps ``(batch, length, n_in)`` to ``(batch, length, sum(units))``, zero at padding."""
-        mask = length_mask(lengths, x.shape[1])
-        time = torch.arange(x.shape[1], device=x.device)
-        backwards = torch.where(mask, lengths[:, None] - 1 - time, time)[..., None]
+        order = backwards(lengths, x.shape[1])
         ahead = self._run(x, "", self.units[0])
-        back = self._run(x.take_along_dim(backwards, 1), "_reverse", self.units[1])
-        out = torch.cat((ahead, back.take_along_dim(backwards, 1)), 2)
-        return out * mask[..., None]
+        back = self._run(x.take_along_dim(order, 1), "_reverse", self.units[1])
+        out = torch.cat((ahead, back.take_along_dim(order, 1)), 2)
+        return out * length_mask(lengths, x.shape[1])[..., None]
 
     def _run(self, x: Tensor, suffix: str, units: int) -> Tensor:
         weights: list[Tensor] = [

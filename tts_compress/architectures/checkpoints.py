@@ -29,8 +29,8 @@ _EXACT = ("*.position_enc", "*_bins", "*.running_mean", "*.running_var")
 
 Paths = str | Path | Sequence[str | Path]
 
-# How a folder other than a voice is read, by the file it is known by; artifact.py adds itself.
-FOLDER_READERS: dict[str, Callable[[Path], Architecture]] = {}
+# How a file that is no public checkpoint is read, by its first bytes; artifact.py adds itself.
+FILE_READERS: dict[bytes, Callable[[Path], Architecture]] = {}
 
 
 def load_model(
@@ -42,8 +42,8 @@ def load_model(
     """Gives the network of a checkpoint in float32, ready to synthesize.
 
     Args:
-        path: A voice folder, the artifact folder of a run, or a file: what public projects save
-            (``.pt``, ``.pth``, ``.pth.tar``, no extension) or ``.safetensors``, gzipped or not.
+        path: A voice folder, or a file: our own ``.ttsz``, what public projects save (``.pt``,
+            ``.pth``, ``.pth.tar``, no extension) or ``.safetensors``, gzipped or not.
         config: What comes with a public checkpoint: ming024's model.yaml and preprocess.yaml, or
             HiFi-GAN's config.json. Needed where a model differs from the published one in what no
             tensor tells, such as the number of heads.
@@ -56,11 +56,7 @@ def load_model(
     path = Path(path)
     if path.name == WEIGHTS and (path.parent / CONFIG).is_file():
         path = path.parent
-    if not path.is_dir():
-        model = _load_file(path, config)
-    else:
-        known = (read for name, read in FOLDER_READERS.items() if (path / name).is_file())
-        model = next(known, _load_voice)(path)
+    model = _load_voice(path) if path.is_dir() else _load_file(path, config)
     if architecture not in (None, model.architecture):
         raise CheckpointError(
             f"{path}: not the architecture that is wanted, {architecture!r}, got "
@@ -86,15 +82,12 @@ def build(
     Raises:
         CheckpointError: A tensor is missing, unknown, of another shape or kind, or not finite.
     """
-    network = next(a for a in ARCHITECTURES.values() if isinstance(settings, a.Settings))
-    try:
-        with torch.device("meta"):  # allocates nothing, whatever the settings claim
-            model = network(settings)
-    except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:
-        raise CheckpointError(
-            f"{where}: no {network.architecture} can be built from its settings ({error}). "
-            "Check that the settings and the tensors belong together."
-        ) from None
+    return fill(skeleton(settings, where), tensors, where)
+
+
+def fill(model: Architecture, tensors: Mapping[str, Tensor], where: str | Path) -> Architecture:
+    """Gives a network without values these tensors, as `build` does."""
+    network = type(model)
     wanted = model.state_dict()
     given = {name: torch.zeros((), dtype=torch.long) for name in wanted if name.endswith(_COUNTER)}
     given.update(tensors)
@@ -110,6 +103,24 @@ def build(
         )
     model.load_state_dict(given, assign=True)
     return model.eval()
+
+
+def skeleton(settings: ArchitectureSettings, where: str | Path) -> Architecture:
+    """Gives a network of these settings whose tensors have shapes, and no values or memory.
+
+    Raises:
+        CheckpointError: The settings contradict each other.
+    """
+    network = next(a for a in ARCHITECTURES.values() if isinstance(settings, a.Settings))
+    try:
+        with torch.device("meta"):  # allocates nothing, whatever the settings claim
+            return network(settings)
+    except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        first = str(error).partition("\n")[0]
+        raise CheckpointError(
+            f"{where}: no {network.architecture} can be built from its settings ({first}). "
+            "Check that the settings and the tensors belong together."
+        ) from None
 
 
 def _fitted(
@@ -137,6 +148,9 @@ def _fitted(
 
 
 def _load_file(path: Path, config: Paths | None) -> Architecture:
+    own = _reader(path)
+    if own:
+        return own(path)
     tensors, kept = read_checkpoint(path)
     tensors = fuse_weight_norm(tensors)
     network = next((a for a in ARCHITECTURES.values() if a.sign in tensors), None)
@@ -163,6 +177,15 @@ def _load_file(path: Path, config: Paths | None) -> Architecture:
             "Give the config of this checkpoint."
         ) from None
     return build(settings, tensors, path)
+
+
+def _reader(path: Path) -> Callable[[Path], Architecture] | None:
+    """Gives what reads a file of our own; None for others, and for a path without a file."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        start = file.read(16)
+    return next((read for magic, read in FILE_READERS.items() if start.startswith(magic)), None)
 
 
 def _missing(where: str | Path, name: str, network: type[Architecture]) -> CheckpointError:
@@ -211,9 +234,14 @@ def read_config(folder: str | Path) -> dict[str, Any]:
         CheckpointError: The folder is no voice, or its config lacks the architecture or settings.
     """
     folder = Path(folder)
+    if (folder / "manifest.json").is_file():
+        raise CheckpointError(
+            f"{folder}: artifact of an older version, which this one does not read. "
+            "Run the recipe again."
+        )
     if not (folder / CONFIG).is_file() or not (folder / WEIGHTS).is_file():
         raise CheckpointError(
-            f"{folder}: no voice, which has {CONFIG} and {WEIGHTS}, and no artifact of a run. "
+            f"{folder}: no voice, which has {CONFIG} and {WEIGHTS}. "
             "Give such a folder, or a checkpoint file."
         )
     config = _read_mapping(folder / CONFIG)

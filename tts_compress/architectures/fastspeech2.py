@@ -18,6 +18,7 @@ from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.blocks import Conv, FeatureNorm, Postnet, length_mask
 from tts_compress.architectures.couplings import Coupling
 from tts_compress.architectures.fastspeech2_couplings import couplings
+from tts_compress.architectures.low_rank import factor
 from tts_compress.architectures.settings import ArchitectureSettings, layer_widths
 from tts_compress.architectures.transformer import BlockSettings, PositionSettings, Stack
 from tts_compress.errors import CheckpointError
@@ -264,25 +265,31 @@ class FastSpeech2(Architecture):
             "speaker_emb.weight",
             "variance_adaptor.*_embedding.weight",
         ),
-        "encoder": ("encoder.layer_stack.*.slf_attn.*.weight", "encoder.layer_stack.*.w_?.weight"),
-        "decoder": ("decoder.layer_stack.*.slf_attn.*.weight", "decoder.layer_stack.*.w_?.weight"),
-        "attention": ("*.slf_attn.w_?s.weight", "*.slf_attn.fc.weight"),
-        "ffn": ("*.pos_ffn.w_?.weight",),
+        "encoder": (
+            "encoder.layer_stack.*.slf_attn.*.weight*",
+            "encoder.layer_stack.*.w_?.weight*",
+        ),
+        "decoder": (
+            "decoder.layer_stack.*.slf_attn.*.weight*",
+            "decoder.layer_stack.*.w_?.weight*",
+        ),
+        "attention": ("*.slf_attn.w_?s.weight*", "*.slf_attn.fc.weight*"),
+        "ffn": ("*.pos_ffn.w_?.weight*",),
         "cnn": (
-            "*.pos_ffn.w_?.weight",
-            "variance_adaptor.*.conv1d_?.conv.weight",
-            "postnet.convolutions.*.0.conv.weight",
+            "*.pos_ffn.w_?.weight*",
+            "variance_adaptor.*.conv1d_?.conv.weight*",
+            "postnet.convolutions.*.0.conv.weight*",
         ),
         "variance": (
-            "variance_adaptor.*_predictor.*.conv.weight",
-            "variance_adaptor.*_predictor.linear_layer.weight",
+            "variance_adaptor.*_predictor.*.conv.weight*",
+            "variance_adaptor.*_predictor.linear_layer.weight*",
         ),
         "duration": (
-            "variance_adaptor.duration_predictor.*.conv.weight",
-            "variance_adaptor.duration_predictor.linear_layer.weight",
+            "variance_adaptor.duration_predictor.*.conv.weight*",
+            "variance_adaptor.duration_predictor.linear_layer.weight*",
         ),
-        "postnet": ("postnet.convolutions.*.0.conv.weight",),
-        "projection": ("mel_linear.weight",),
+        "postnet": ("postnet.convolutions.*.0.conv.weight*",),
+        "projection": ("mel_linear.weight*",),
     }
     settings: FastSpeech2Settings
 
@@ -304,6 +311,7 @@ class FastSpeech2(Architecture):
         self.postnet = Postnet(settings.n_mels, settings.postnet_channels, settings.postnet_kernel)
         if settings.n_speakers:
             self.speaker_emb = nn.Embedding(settings.n_speakers, settings.hidden)
+        factor(self, settings.ranks)
 
     def couplings(self) -> tuple[Coupling, ...]:
         """Gives which axes of which tensors belong together."""
@@ -319,6 +327,14 @@ class FastSpeech2(Architecture):
         columns = tuple(before.columns[unit] for unit in kept["hidden"])
         positions = PositionSettings(dim=before.dim, columns=columns)
         return resized.model_copy(update={"positions": positions})
+
+    def computed(self) -> dict[str, Tensor]:
+        """Gives counters of BatchNorm, and position tables that keep many of their columns."""
+        found = super().computed()
+        for name, stack in (("encoder", self.encoder), ("decoder", self.decoder)):
+            if stack.positions.dim <= 8 * len(stack.positions.columns):
+                found[f"{name}.position_enc"] = stack.table()
+        return found
 
     def forward(
         self,

@@ -22,6 +22,7 @@ from torch.nn import functional
 from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.couplings import Coupling
 from tts_compress.architectures.hifigan_couplings import couplings
+from tts_compress.architectures.low_rank import factor
 from tts_compress.architectures.settings import ArchitectureSettings, Settings, layer_widths
 from tts_compress.errors import CheckpointError
 
@@ -231,11 +232,11 @@ class HifiGan(Architecture):
     architecture: ClassVar[str] = "hifigan"
     Settings: ClassVar[type[HifiGanSettings]] = HifiGanSettings
     public_key: ClassVar[str] = "generator"
-    sign: ClassVar[str] = "conv_pre.weight"
+    sign: ClassVar[str] = "conv_pre.bias"
     groups: ClassVar[dict[str, tuple[str, ...]]] = {
-        "cnn": ("conv_pre.weight", "resblocks.*.weight", "conv_post.weight"),
-        "upsample": ("ups.*.weight",),
-        "resblock": ("resblocks.*.weight",),
+        "cnn": ("conv_pre.weight*", "resblocks.*.weight*", "conv_post.weight*"),
+        "upsample": ("ups.*.weight*",),
+        "resblock": ("resblocks.*.weight*",),
     }
     settings: HifiGanSettings
 
@@ -263,6 +264,7 @@ class HifiGan(Architecture):
             for width, block in zip(widths, settings.resblocks, strict=True)
         )
         self.conv_post = _conv(channels[-1], 1, 7)
+        factor(self, settings.ranks)
 
     def couplings(self) -> tuple[Coupling, ...]:
         """Gives which axes of which tensors belong together."""

@@ -1,6 +1,7 @@
 """Tensors out of checkpoint files of others: no code is run, and sizes are checked."""
 
 import gzip
+import json
 import pickle
 import re
 import tempfile
@@ -23,6 +24,7 @@ MAX_HEADER_BYTES = 2**24
 WRAPPERS = ("state_dict", "model", "generator")
 
 _GZIP, _ZIP, _PICKLE = b"\x1f\x8b", b"PK\x03\x04", b"\x80"
+_DAMAGED = (safetensors.SafetensorError, ValueError, KeyError, RecursionError)
 _AGAIN = "Copy or download it again."
 
 
@@ -117,8 +119,8 @@ def _contents(path: Path, file: BinaryIO) -> Any:
                 f"{path}: safetensors header of {header} bytes in a file of {size}. {_AGAIN}"
             )
         try:
-            return safetensors.torch.load(file.read())
-        except (safetensors.SafetensorError, ValueError, KeyError) as error:
+            return _of_safetensors(file.read(), header)
+        except _DAMAGED as error:
             raise CheckpointError(f"{path}: damaged safetensors file ({error}). {_AGAIN}") from None
     if start.startswith(_ZIP):
         _check_zip(path, file)
@@ -128,6 +130,15 @@ def _contents(path: Path, file: BinaryIO) -> Any:
         f"{path}: no checkpoint, starts with {start!r}. "
         "Give a file that torch.save wrote (.pt, .pth, .pth.tar), or .safetensors."
     )
+
+
+def _of_safetensors(data: bytes, header: int) -> dict[str, Any]:
+    """Gives the tensors of safetensors, and the settings that our own keep beside them."""
+    contents: dict[str, Any] = dict(safetensors.torch.load(data))
+    kept = json.loads(data[8 : 8 + header]).get("__metadata__") or {}
+    if SETTINGS in kept:
+        contents[SETTINGS] = json.loads(kept[SETTINGS])
+    return contents
 
 
 def _check_zip(path: Path, file: BinaryIO) -> None:

@@ -2,14 +2,18 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tts_compress.errors import CheckpointError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_Rank = Annotated[int, Field(ge=1)]
+Rank = _Rank | tuple[_Rank, _Rank, _Rank, _Rank]
+"""Of the factors of a weight; four are those of an LSTM's gates."""
 
 
 class Settings(BaseModel):
@@ -36,7 +40,17 @@ class Settings(BaseModel):
 
 
 class ArchitectureSettings(Settings, ABC):
-    """Base of the settings of a whole network."""
+    """Base of the settings of a whole network.
+
+    `ranks` are those of the weights that are a product of two factors, by their names.
+    """
+
+    ranks: dict[str, Rank] = {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Gives the settings as plain JSON values; no ranks where there are none."""
+        values = super().to_dict()
+        return values if self.ranks else {k: v for k, v in values.items() if k != "ranks"}
 
     @classmethod
     @abstractmethod

@@ -21,6 +21,7 @@ from tts_compress.architectures.bidirectional_lstm import BidirectionalLSTM
 from tts_compress.architectures.blocks import ConvStack, Linear, Postnet, length_mask
 from tts_compress.architectures.couplings import Coupling
 from tts_compress.architectures.location_attention import Attention
+from tts_compress.architectures.low_rank import factor
 from tts_compress.architectures.settings import ArchitectureSettings, layer_widths
 from tts_compress.architectures.tacotron2_couplings import couplings
 
@@ -214,9 +215,9 @@ class Decoder(nn.Module):
         others are spoken with it; the first n steps do not depend on how many steps are drawn.
         """
         units = self.settings.prenet_units
-        weight = self.linear_projection.linear_layer.weight
+        like = self.linear_projection.linear_layer.bias
         drawn = torch.rand(steps, sum(units), generator=generator, dtype=torch.float32)
-        factors = (drawn < 0.5).to(weight) * 2
+        factors = (drawn < 0.5).to(like) * 2
         return list(torch.split(factors, list(units), dim=1))
 
     def step(
@@ -253,21 +254,21 @@ class Tacotron2(Architecture):
     architecture: ClassVar[str] = "tacotron2"
     Settings: ClassVar[type[Tacotron2Settings]] = Tacotron2Settings
     public_key: ClassVar[str] = "state_dict"
-    sign: ClassVar[str] = "decoder.attention_rnn.weight_ih"
+    sign: ClassVar[str] = "decoder.attention_rnn.bias_ih"
     groups: ClassVar[dict[str, tuple[str, ...]]] = {
         "embedding": ("embedding.weight",),
         "encoder": ("encoder.*weight*",),
         "decoder": ("decoder.*weight*",),
-        "postnet": ("postnet.convolutions.*.0.conv.weight",),
+        "postnet": ("postnet.convolutions.*.0.conv.weight*",),
         "rnn": ("encoder.lstm.weight_*", "decoder.*_rnn.weight_*"),
         "cnn": (
-            "encoder.convolutions.*.0.conv.weight",
-            "postnet.convolutions.*.0.conv.weight",
-            "decoder.attention_layer.location_layer.location_conv.conv.weight",
+            "encoder.convolutions.*.0.conv.weight*",
+            "postnet.convolutions.*.0.conv.weight*",
+            "decoder.attention_layer.location_layer.location_conv.conv.weight*",
         ),
-        "attention": ("decoder.attention_layer.*weight",),
-        "prenet": ("decoder.prenet.*weight",),
-        "projection": ("decoder.linear_projection.*weight", "decoder.gate_layer.*weight"),
+        "attention": ("decoder.attention_layer.*weight*",),
+        "prenet": ("decoder.prenet.*weight*",),
+        "projection": ("decoder.linear_projection.*weight*", "decoder.gate_layer.*weight*"),
     }
     settings: Tacotron2Settings
 
@@ -281,6 +282,7 @@ class Tacotron2(Architecture):
         self.encoder = Encoder(settings)
         self.decoder = Decoder(settings)
         self.postnet = Postnet(settings.n_mels, settings.postnet_channels, settings.postnet_kernel)
+        factor(self, settings.ranks)
 
     def couplings(self) -> tuple[Coupling, ...]:
         """Gives which axes of which tensors belong together."""

@@ -3,7 +3,10 @@
 Source: Ren et al. 2019, "FastSpeech", section 3.1; ming024/FastSpeech2, transformer/.
 """
 
+from typing import Self
+
 import torch
+from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -24,6 +27,12 @@ class PositionSettings(Settings):
 
     dim: int
     columns: tuple[int, ...]
+
+    @model_validator(mode="after")
+    def _has_columns(self) -> Self:
+        if not all(0 <= column < self.dim for column in self.columns):
+            raise ValueError("columns are counted from 0 to dim - 1")
+        return self
 
 
 def sinusoids(positions: int, dim: int) -> Tensor:
@@ -120,6 +129,10 @@ class Stack(nn.Module):
         self.positions = positions or PositionSettings(dim=hidden, columns=tuple(range(hidden)))
         self.position_enc = nn.Parameter(self._table(n_positions), requires_grad=False)
         self.layer_stack = nn.ModuleList(Block(hidden, b, kernels, dropout) for b in blocks)
+
+    def table(self) -> Tensor:
+        """Gives the position encoding that a fresh network has, on any device."""
+        return self._table(self.position_enc.shape[1])
 
     def _table(self, length: int) -> Tensor:
         """Gives the position encoding of this network's features, ``(1, length, hidden)``."""

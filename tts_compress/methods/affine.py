@@ -9,8 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tts_compress.architectures.bidirectional_lstm import BidirectionalLSTM
+from tts_compress.architectures.low_rank import (
+    LowRankBidirectionalLSTM,
+    LowRankConv1d,
+    LowRankConvTranspose1d,
+    LowRankLSTMCell,
+)
 
 Arguments = tuple[Any, ...]
+Reads = Callable[[Arguments, Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,35 +26,60 @@ class Affine:
 
     Attributes:
         weights: Tensors that are W side by side, ``(rows, columns)`` each; a convolution's has one
-            column for each tap of each channel.
+            column for each tap of each channel. See `as_matrix`.
         biases: Tensors that add up to b, ``(rows,)`` each; none where the layer has no bias.
         reads: Gives x, ``(..., columns)``, from the arguments and the output of the layer.
         said: Gives ``W x + b``, ``(..., rows)``, from its output; None where that does not tell.
         n_states: How many columns, the last ones, read what the layer itself said before.
+        transposed: Whether the weight is that of a transposed convolution, whose first axis is that
+            of its inputs and whose second is that of its outputs.
     """
 
     weights: tuple[Tensor, ...]
     biases: tuple[Tensor, ...]
-    reads: Callable[[Arguments, Tensor], Tensor]
+    reads: Reads
     said: Callable[[Tensor], Tensor] | None = None
     n_states: int = 0
+    transposed: bool = False
 
     @property
     def matrix(self) -> Tensor:
         """W, ``(rows, columns)``, a copy."""
-        return torch.cat([weight.detach().flatten(1) for weight in self.weights], 1)
+        return torch.cat([self.as_matrix(weight.detach()) for weight in self.weights], 1)
+
+    @property
+    def widths(self) -> list[int]:
+        """How many columns of W each weight is."""
+        return [weight.numel() // self.n_rows for weight in self.weights]
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of W."""
+        return self.weights[0].shape[1 if self.transposed else 0]
+
+    def as_matrix(self, values: Tensor) -> Tensor:
+        """Gives what has the shape of a weight as its columns of W, ``(rows, columns)``.
+
+        A transposed convolution's ``(inputs, outputs, taps)`` becomes ``(outputs, inputs * taps)``.
+        """
+        return (values.transpose(0, 1) if self.transposed else values).flatten(1)
+
+    def as_weight(self, columns: Tensor, weight: Tensor) -> Tensor:
+        """Gives a weight's columns of W in the shape of the weight."""
+        if not self.transposed:
+            return columns.reshape(weight.shape)
+        return columns.reshape(weight.transpose(0, 1).shape).transpose(0, 1)
 
     @property
     def bias(self) -> Tensor:
         """b, ``(rows,)``, a copy; zeros where there is none."""
-        bias = self.weights[0].new_zeros(len(self.weights[0]))
+        bias = self.weights[0].new_zeros(self.n_rows)
         return torch.stack((bias, *self.biases)).detach().sum(0)
 
     def write(self, matrix: Tensor) -> None:
         """Sets W."""
-        widths = [weight[0].numel() for weight in self.weights]
-        for weight, part in zip(self.weights, torch.split(matrix, widths, 1), strict=True):
-            weight.copy_(part.reshape(weight.shape))
+        for weight, part in zip(self.weights, torch.split(matrix, self.widths, 1), strict=True):
+            weight.copy_(self.as_weight(part, weight))
 
     def shift(self, amount: Tensor, dense: "Affine") -> None:
         """Adds to b, but for rows whose bias was pruned, alone or with the row.
@@ -63,24 +95,32 @@ class Affine:
 
 
 def affine_maps(layer: nn.Module) -> list[Affine]:
-    """Gives the affine maps of a layer: none, one, or one for each direction of an LSTM."""
+    """Gives the affine maps of a layer: none, one, or one for each direction of an LSTM.
+
+    Where weights are two factors, each is a map; V comes first, which U hears.
+    """
+    from tts_compress.methods.factor_maps import factor_maps
+
     if isinstance(layer, nn.Linear):
         return [Affine((layer.weight,), _bias(layer), lambda heard, _: heard[0], lambda y: y)]
     if isinstance(layer, nn.Conv1d):
-        return [_convolution(layer)]
-    if isinstance(layer, nn.LSTMCell):
-        tensors = (layer.weight_ih, layer.weight_hh, layer.bias_ih, layer.bias_hh)
-        return [_gates(*tensors, lambda heard, _: torch.cat((heard[0], heard[1][0]), -1))]
-    if isinstance(layer, BidirectionalLSTM):
-        return [_ahead(layer), _back(layer)]
-    return []
+        reads = convolution_reads(layer)
+        return [Affine((layer.weight,), _bias(layer), reads, lambda y: y.transpose(1, 2))]
+    if isinstance(layer, nn.ConvTranspose1d):
+        reads, said = transposed_reads(layer), lambda y: y.transpose(1, 2)
+        return [Affine((layer.weight,), _bias(layer), reads, said, transposed=True)]
+    if isinstance(layer, nn.LSTMCell | BidirectionalLSTM):
+        return [_gates(layer, suffix, reads) for suffix, reads in lstm_reads(layer).items()]
+    return factor_maps(layer)
 
 
-def _bias(layer: nn.Linear | nn.Conv1d) -> tuple[Tensor, ...]:
+def _bias(layer: nn.Linear | nn.Conv1d | nn.ConvTranspose1d) -> tuple[Tensor, ...]:
     return () if layer.bias is None else (layer.bias,)
 
 
-def _convolution(layer: nn.Conv1d) -> Affine:
+def convolution_reads(layer: nn.Conv1d | LowRankConv1d) -> Reads:
+    """Gives what reads every tap of every input of a convolution."""
+
     def reads(heard: Arguments, _: Tensor) -> Tensor:
         taps = functional.unfold(
             heard[0][:, :, None],
@@ -91,39 +131,48 @@ def _convolution(layer: nn.Conv1d) -> Affine:
         )
         return taps.transpose(1, 2)
 
-    return Affine((layer.weight,), _bias(layer), reads, lambda y: y.transpose(1, 2))
+    return reads
 
 
-def _gates(
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor,
-    b_hh: Tensor,
-    reads: Callable[[Arguments, Tensor], Tensor],
-) -> Affine:
+def transposed_reads(layer: nn.ConvTranspose1d | LowRankConvTranspose1d) -> Reads:
+    """Gives what reads a transposed convolution as a plain one over inputs with zeros between."""
+    kernel, stride = layer.kernel_size[0], layer.stride[0]
+    margin = kernel - 1 - int(layer.padding[0])
+
+    def reads(heard: Arguments, _: Tensor) -> Tensor:
+        x = heard[0]
+        stuffed = x.new_zeros(*x.shape[:2], (x.shape[2] - 1) * stride + 1)
+        stuffed[:, :, ::stride] = x
+        padded = functional.pad(stuffed, (margin, margin + int(layer.output_padding[0])))
+        taps = padded.unfold(2, kernel, 1).flip(3)  # (batch, inputs, positions, taps)
+        return taps.transpose(1, 2).flatten(2)
+
+    return reads
+
+
+def lstm_reads(layer: nn.Module) -> dict[str, Reads]:
+    """Gives what each direction of an LSTM reads: inputs, then states, by its tensors' suffix.
+
+    Padding says zero, as the state does that the last symbol of a sentence starts from backwards.
+    """
+    if isinstance(layer, nn.LSTMCell | LowRankLSTMCell):
+        return {"": lambda heard, _: torch.cat((heard[0], heard[1][0]), -1)}
+    assert isinstance(layer, BidirectionalLSTM | LowRankBidirectionalLSTM)
+    ahead = layer.units[0]
+
+    def reads(heard: Arguments, y: Tensor) -> Tensor:
+        return torch.cat((heard[0], functional.pad(y[:, :-1, :ahead], (0, 0, 1, 0))), -1)
+
+    def reads_back(heard: Arguments, y: Tensor) -> Tensor:
+        return torch.cat((heard[0], functional.pad(y[:, 1:, ahead:], (0, 0, 0, 1))), -1)
+
+    return {"_l0": reads, "_l0_reverse": reads_back}
+
+
+def _gates(layer: nn.Module, suffix: str, reads: Reads) -> Affine:
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    w_ih, w_hh, b_ih, b_hh = (layer.get_parameter(name + suffix) for name in names)
     return Affine((w_ih, w_hh), (b_ih, b_hh), reads, n_states=w_hh.shape[1])
-
-
-LSTM_TENSORS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-
-
-def _ahead(layer: BidirectionalLSTM) -> Affine:
-    def reads(heard: Arguments, y: Tensor) -> Tensor:
-        before = functional.pad(y[:, :-1, : layer.units[0]], (0, 0, 1, 0))
-        return torch.cat((heard[0], before), -1)
-
-    w_ih, w_hh, b_ih, b_hh = (layer.get_parameter(name) for name in LSTM_TENSORS)
-    return _gates(w_ih, w_hh, b_ih, b_hh, reads)
-
-
-def _back(layer: BidirectionalLSTM) -> Affine:
-    def reads(heard: Arguments, y: Tensor) -> Tensor:
-        """Padding says zero, as the state does that the last symbol of a sentence starts from."""
-        after = functional.pad(y[:, 1:, layer.units[0] :], (0, 0, 0, 1))
-        return torch.cat((heard[0], after), -1)
-
-    w_ih, w_hh, b_ih, b_hh = (layer.get_parameter(name + "_reverse") for name in LSTM_TENSORS)
-    return _gates(w_ih, w_hh, b_ih, b_hh, reads)
 
 
 def kept(matrix: Tensor, dense: Tensor) -> tuple[Tensor, Tensor] | None:

@@ -17,6 +17,13 @@ from torch import Tensor, nn
 from tts_compress.architectures.bidirectional_lstm import BidirectionalLSTM
 from tts_compress.architectures.fastspeech2 import FastSpeech2
 from tts_compress.architectures.location_attention import Attention
+from tts_compress.architectures.low_rank import (
+    LowRankBidirectionalLSTM,
+    LowRankConv1d,
+    LowRankConvTranspose1d,
+    LowRankLinear,
+    LowRankLSTMCell,
+)
 from tts_compress.architectures.tacotron2 import Tacotron2
 from tts_compress.architectures.transformer import SelfAttention
 from tts_compress.errors import TtsCompressError
@@ -25,25 +32,33 @@ from tts_compress.metrics.cost import Macs
 Counter = Callable[[Any, tuple[Tensor, ...], Tensor], tuple[int, int]]
 
 
-def _linear(layer: nn.Linear, inputs: tuple[Tensor, ...], output: Tensor) -> tuple[int, int]:
+def _linear(
+    layer: nn.Linear | LowRankLinear, inputs: tuple[Tensor, ...], output: Tensor
+) -> tuple[int, int]:
     return inputs[0].numel() // layer.in_features, 0
 
 
-def _conv(layer: nn.Conv1d, inputs: tuple[Tensor, ...], output: Tensor) -> tuple[int, int]:
+def _conv(
+    layer: nn.Conv1d | LowRankConv1d, inputs: tuple[Tensor, ...], output: Tensor
+) -> tuple[int, int]:
     return output.numel() // layer.out_channels, 0
 
 
 def _transposed(
-    layer: nn.ConvTranspose1d, inputs: tuple[Tensor, ...], output: Tensor
+    layer: nn.ConvTranspose1d | LowRankConvTranspose1d, inputs: tuple[Tensor, ...], output: Tensor
 ) -> tuple[int, int]:
     return inputs[0].numel() // layer.in_channels, 0
 
 
-def _lstm_cell(layer: nn.LSTMCell, inputs: tuple[Tensor, ...], output: Tensor) -> tuple[int, int]:
+def _lstm_cell(
+    layer: nn.LSTMCell | LowRankLSTMCell, inputs: tuple[Tensor, ...], output: Tensor
+) -> tuple[int, int]:
     return inputs[0].numel() // layer.input_size, 0
 
 
-def _lstm(layer: BidirectionalLSTM, inputs: tuple[Tensor, ...], output: Tensor) -> tuple[int, int]:
+def _lstm(
+    layer: BidirectionalLSTM | LowRankBidirectionalLSTM, inputs: tuple[Tensor, ...], output: Tensor
+) -> tuple[int, int]:
     return inputs[0].numel() // inputs[0].shape[-1], 0
 
 
@@ -67,6 +82,11 @@ COUNTERS: Mapping[type[nn.Module], Counter] = {
     nn.ConvTranspose1d: _transposed,
     nn.LSTMCell: _lstm_cell,
     BidirectionalLSTM: _lstm,
+    LowRankLinear: _linear,
+    LowRankConv1d: _conv,
+    LowRankConvTranspose1d: _transposed,
+    LowRankLSTMCell: _lstm_cell,
+    LowRankBidirectionalLSTM: _lstm,
     SelfAttention: _self_attention,
     Attention: _attention,
 }
