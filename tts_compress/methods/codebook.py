@@ -1,0 +1,143 @@
+"""Codebook quantization: each weight becomes the nearest of a few values that fit its tensor."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tts_compress.errors import RecipeError
+from tts_compress.methods.base import Change, Context, Deed, Method
+from tts_compress.methods.selection import select
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tts_compress.architectures.base import Architecture
+    from tts_compress.quantized import Codebook as CodebookForm
+
+
+class Codebook(Method):
+    """Rounds weights to the entries of a table, whose squared error is the least there is.
+
+    One entry is zero, so that pruned weights stay zero; the others are the means of the weights
+    that are nearest to them. With 2 bits there are three beside the zero::
+
+        0.25  1.75 -3.00        0  2 -3
+        5.00  2.25 -0.25   ->   5  2  0
+        0.00 -3.00  5.00        0 -3  5
+
+    Source: Han et al. 2016, "Deep compression: compressing deep neural networks with pruning,
+    trained quantization and Huffman coding", section 3, without retraining; importance by the
+    diagonal of the Fisher matrix: Choi et al. 2017, "Towards the limit of network quantization",
+    section 3.3.
+    """
+
+    refuses: ClassVar[Mapping[Deed, str]] = {}
+    method: Literal["codebook"] = "codebook"
+    include: tuple[str, ...] = Field(
+        (), description="Groups, patterns or names of tensors; every weight where left out."
+    )
+    exclude: tuple[str, ...] = Field(
+        (), description="Groups, patterns or names of tensors that are left as they are."
+    )
+    bits: int = Field(ge=1, le=8, description="A table has 2^bits entries, with the zero.")
+    granularity: Literal["tensor", "group"] = Field(
+        "tensor", description="Whether a table is that of a tensor, or of a group of its rows."
+    )
+    rows_per_table: int | None = Field(
+        None, ge=1, description="Rows of a group, with granularity group."
+    )
+    importance: Literal["none", "activations", "fisher"] = Field(
+        "none",
+        description="What the squared error of a weight is multiplied by: nothing, the mean square "
+        "of its input, or what it changes in the speech; the latter need calibration sentences.",
+    )
+    table: Literal["float16", "int8"] = Field(
+        "float16", description="Type of a table's entries; int8 times a power of two."
+    )
+
+    @model_validator(mode="after")
+    def _rows_of_groups(self) -> Self:
+        if (self.granularity == "group") != (self.rows_per_table is not None):
+            raise ValueError("needs rows_per_table with granularity group, and only then")
+        return self
+
+    @property
+    def needs(self) -> Literal["nothing", "calibration", "training"]:  # type: ignore[override]
+        """Calibration where weights differ in importance."""
+        return "nothing" if self.importance == "none" else "calibration"
+
+    @property
+    def does(self) -> Deed:
+        """What becomes of the network's weights."""
+        return "quantizes"
+
+    @property
+    def label(self) -> str:
+        """Such as ``codebook 4 bits`` or ``codebook rnn 4 bits by fisher``."""
+        where = "".join(f" {entry}" for entry in self.include)
+        by = "" if self.importance == "none" else f" by {self.importance}"
+        return f"codebook{where} {self.bits} bits{by}"
+
+    def selected(self, model: "Architecture") -> list[str]:
+        """Gives the names of the tensors that get tables.
+
+        Raises:
+            RecipeError: An entry of include or exclude matches nothing.
+        """
+        parameters = dict(model.named_parameters())
+        return select(parameters, model.groups, self.include, self.exclude, self.method)
+
+    def __call__(self, model: "Architecture", ctx: Context) -> tuple[Change, ...]:
+        """Quantizes the network in place and says how many weights of each tensor are zero now.
+
+        Raises:
+            RecipeError: An entry of include or exclude matches nothing; earlier stages quantized
+                all; there is no calibration speech.
+            CheckpointError: A weight, or what a layer hears, is not finite.
+        """
+        from tts_compress.methods.masking import changes_of
+        from tts_compress.methods.precision import check_finite
+
+        names = ctx.unquantized(self.selected(model), self)
+        for name in names:
+            check_finite(self.method, name, model.get_parameter(name))
+        importances = self._importances(model, ctx)
+        for name in names:
+            weight = model.get_parameter(name)
+            ctx.quantize(model, name, self._quantized(weight, importances.get(name)))
+        return changes_of(model, names)
+
+    def _quantized(self, weight: "Tensor", importance: "Tensor | None") -> "CodebookForm":
+        from tts_compress.methods.clustering import codebook
+        from tts_compress.quantized import matrix_shape
+
+        rows, _ = matrix_shape(weight.shape)
+        n_tables = -(-rows // (self.rows_per_table or rows))
+        return codebook(weight, 2**self.bits, n_tables, self.table, importance)
+
+    def _importances(self, model: "Architecture", ctx: Context) -> "dict[str, Tensor]":
+        """Gives the importance of each weight, by name of the tensor; of some tensors, or none."""
+        from tts_compress.methods.hearing import check_speech
+        from tts_compress.methods.ranking import fingerprint
+        from tts_compress.methods.second_moments import weight_moments
+        from tts_compress.methods.sensitivity import diagonal
+
+        if self.importance == "none":
+            return {}
+        if self.importance == "fisher" and model.architecture == "hifigan":
+            raise RecipeError(
+                "codebook: importance 'fisher' needs a network that reads text, got a hifigan. "
+                "Use importance 'activations'."
+            )
+        spoken = ctx.calibration(self.method)
+        check_speech(spoken, self.method)
+
+        def measure() -> "dict[str, Tensor]":
+            if self.importance == "fisher":
+                return diagonal(model, spoken)
+            return weight_moments(model, spoken, self.method)
+
+        mels = {f"{number}": speech.mel for number, speech in enumerate(spoken)}
+        key = (self.importance, fingerprint(model.state_dict()), fingerprint(mels))
+        return ctx.memory.remember(key, measure)
