@@ -666,6 +666,60 @@ def test_one_clear_line(folder, old, new, message):
     assert "\n" not in str(raised.value)
 
 
+def chained(folder, *methods, more=""):
+    """Loads a recipe of stages in this order; each is a name, or with settings."""
+    stages = "".join(f"  - {{method: {method}}}\n" for method in methods)
+    start, end = GOOD.split("  - method: magnitude\n    sparsity: 0.4\n")
+    calibration = "calibration: s.txt\ntraining: s.txt\n"
+    return load(folder, start + stages + end + calibration + more)
+
+
+PRUNE, ROUND = "magnitude, sparsity: 0.4", "uniform, bits: 4"
+CHANGES = "it would change what was quantized"
+SHAPES = "it needs the layers of the dense network"
+
+
+@pytest.mark.parametrize(
+    ("methods", "message"),
+    [
+        (
+            [ROUND, PRUNE],
+            r"r\.yaml:4: stages\[1\]: magnitude cannot follow uniform \(stages\[0\]\): "
+            rf"{CHANGES}\. Put it before\.$",
+        ),
+        ([PRUNE, "narrow", "finetune"], rf"stages\[2\]: finetune cannot follow narrow .*{CHANGES}"),
+        (
+            ["multibit, bits: 2", "resize"],
+            rf"resize cannot follow multibit \(stages\[0\]\): {CHANGES}",
+        ),
+        ([ROUND, "fold"], rf"fold cannot follow uniform \(stages\[0\]\): {CHANGES}"),
+        (["fold", "recalibrate"], rf"recalibrate cannot follow fold \(stages\[0\]\): {SHAPES}"),
+        (["fold", "channels, sparsity: 0.5"], rf"channels cannot follow fold .*: {SHAPES}"),
+        (["resize", PRUNE, "recalibrate"], rf"recalibrate cannot follow resize .*: {SHAPES}"),
+    ],
+)
+def test_stages_in_an_order_that_makes_no_sense(folder, methods, message):
+    with pytest.raises(RecipeError, match=message) as raised:
+        chained(folder, *methods)
+    assert "\n" not in str(raised.value)
+
+
+def test_stages_in_the_order_of_a_full_chain(folder):
+    whole = [PRUNE, "recalibrate", "finetune", "resize", "fold", PRUNE, "finetune"]
+    whole += [ROUND, "multibit, bits: 2", "narrow"]
+    stages = chained(folder, *whole).runs[1].stages
+    assert [stage.method for stage in stages] == [method.split(",")[0] for method in whole]
+
+
+def test_the_order_of_stages_that_are_not_done_does_not_matter(folder):
+    off = "uniform, bits: 4, enabled: false"
+    assert len(chained(folder, off, PRUNE).runs) == 2
+    assert len(chained(folder, ROUND, "finetune, enabled: false").runs) == 2
+    sweep = "sweep: {stages.0.enabled: [false, true]}\n"
+    with pytest.raises(RecipeError, match="magnitude cannot follow uniform"):
+        chained(folder, off, PRUNE, more=sweep)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -5,6 +5,7 @@ Nothing here is named: what is added to a dict is tried by its own settings and 
 
 import inspect
 import math
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ import torch
 
 from tts_compress import artifact, load_model, recipe
 from tts_compress.architectures import ARCHITECTURES
-from tts_compress.encodings import ENCODINGS
+from tts_compress.encodings import Item, describe, pack, unpack
 from tts_compress.errors import RecipeError
 from tts_compress.methods import METHODS
 from tts_compress.methods.base import Context
@@ -63,11 +64,10 @@ def method(request):
 
 def context(architecture, folder):
     """All that a stage may ask of a run, of the tiny network."""
-    speaks = architecture != "hifigan"
+    speaker = "fastspeech2" if architecture == "hifigan" else architecture  # a vocoder hears it
     texts = ("Hello there.", "How are you?", "It is late.")
     ctx = Context(
-        load_dense=lambda: tiny(architecture),
-        say=lambda: speak(tiny(architecture), texts[:2]) if speaks else [],
+        load_dense=lambda: tiny(architecture), say=lambda: speak(tiny(speaker), texts[:2])
     )
     data = recipe.Training(texts=texts, corpus=None, sha256=("0",))
     teacher = Context(load_dense=lambda: load_model(ROOT / f"models/{architecture}-slt"))
@@ -86,7 +86,7 @@ def pruned(architecture, ctx):
 
 def applies(method, architecture):
     """Whether a network has what a method takes out, or learns from; a message says if not."""
-    if method.method in ("recalibrate", "finetune") and architecture == "hifigan":
+    if method.method in ("recalibrate", "finetune", "fold") and architecture == "hifigan":
         return False
     kinds = {coupling.kind for coupling in tiny(architecture).couplings()}
     return getattr(method, "kind", "channels") in kinds
@@ -111,7 +111,7 @@ def test_every_method_works_on_every_architecture_or_says_why_not(
     assert changed
     assert changed <= {change.layer for change in changes}
     assert method.label
-    artifact.save(tmp_path / "a", model, changes)
+    artifact.save(tmp_path / "a", model, changes, quantized=ctx.quantized)
     found = artifact.load_model(tmp_path / "a")
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, found.state_dict()[name])
@@ -129,10 +129,15 @@ def test_no_method_brings_back_what_an_earlier_stage_pruned(
     METHODS["magnitude"](method="magnitude", sparsity=0.3)(model, ctx)
     weights = {n for n, p in model.named_parameters() if p.requires_grad and p.dim() > 1}
     before = {name: tensor == 0 for name, tensor in model.state_dict().items() if name in weights}
-    method(model, ctx)
+    try:
+        method(model, ctx)
+    except RecipeError as error:
+        assert re.match(rf"{method.method}: .* would fill", str(error))  # noqa: PT017
+        return
+    after = model.state_dict()
     for name, zero in before.items():
-        if model.state_dict()[name].shape == zero.shape:
-            assert not model.state_dict()[name][zero].any()
+        if name in after and after[name].shape == zero.shape:
+            assert not after[name][zero].any()
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -140,7 +145,10 @@ def test_every_group_of_every_architecture_selects_something(method, architectur
     model = tiny(architecture)
     for group in model.groups:
         if "include" in type(method).model_fields and not hasattr(method, "kind"):
-            assert method.model_copy(update={"include": (group,)}).selected(model)
+            try:
+                assert method.model_copy(update={"include": (group,)}).selected(model)
+            except RecipeError as error:
+                assert group == "embedding", error  # noqa: PT017 (is looked up)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -156,14 +164,13 @@ def test_there_are_recipes():
     assert {path.parent.name for path in RECIPES} >= {"tacotron2", "fastspeech2"}
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_every_encoding_gives_every_tensor_back(encoding, architecture):
-    for tensor in tiny(architecture).state_dict().values():
-        kept = tensor.contiguous()
-        found = encoding.decode(encoding.encode(kept), list(kept.shape))
-        assert found.dtype == kept.dtype
-        assert torch.equal(found, kept)
+def test_a_block_gives_every_tensor_back(architecture):
+    items = [Item(tensor) for tensor in tiny(architecture).state_dict().values()]
+    specs = [describe(item) for item in items]
+    for item, found in zip(items, unpack(pack(items), specs), strict=True):
+        assert found.dtype == item.tensor.dtype
+        assert torch.equal(found, item.tensor)
 
 
 @pytest.fixture(scope="module")

@@ -269,6 +269,13 @@ def test_rows_and_columns_of_zeros_stay():
         assert held["mel_linear.weight_v"].nonzero().tolist() == [[0, 5], [1, 5], [2, 5]]
 
 
+def test_pruned_single_weights_are_not_filled():
+    model = fastspeech2()
+    Magnitude(sparsity=0.5, include=(MEL,), scope="tensor")(model, Context())
+    with pytest.raises(RecipeError, match=r"would fill single .* 'mel_linear.weight' .* got 50 %"):
+        LowRank(rank=3, include=(MEL,))(model, Context())
+
+
 def test_weighted_speech_is_nearer():
     dense = fastspeech2()
     wanted = follow(dense, spoken()).mel

@@ -1,7 +1,9 @@
+import pytest
 import torch
 from torch import nn
 
-from tts_compress.methods.precision import round_parameters, stored_precision
+from tts_compress.errors import CheckpointError
+from tts_compress.methods.precision import check_finite, round_parameters, stored_precision
 
 
 def layer(*values):
@@ -42,3 +44,10 @@ def test_fixed_tables_neither_count_nor_change():
     assert stored_precision(made) is torch.float16
     round_parameters(made, torch.float16)
     assert made.table.tolist() == torch.tensor([0.1]).tolist()
+
+
+def test_what_is_not_finite_is_named_and_counted():
+    check_finite("uniform", "weight", torch.tensor([0.5, -1.0]))
+    message = r"^uniform: 'weight' is not finite, got 2 NaN or infinite of 3 values\. Use a checkp"
+    with pytest.raises(CheckpointError, match=message):
+        check_finite("uniform", "weight", torch.tensor([float("nan"), 1.0, float("-inf")]))

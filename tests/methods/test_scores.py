@@ -11,6 +11,7 @@ from tts_compress.methods import scores as module
 from tts_compress.methods.base import Context
 from tts_compress.methods.masking import mask
 from tts_compress.methods.scores import calibrated, magnitude, scores
+from tts_compress.methods.sensitivity import SEED, random_signs, said
 from tts_compress.methods.structured import Channels, Heads, Units
 from tts_compress.synthesis import Speech
 
@@ -61,13 +62,13 @@ def test_the_scale_of_a_batch_norm_is_a_score():
 def test_sensitivity_is_the_slope_of_a_mask_on_a_head():
     model, step = network("fastspeech2"), 1e-6
     found = calibrated(model, list(speeches()), "sensitivity")
-    generator = torch.Generator().manual_seed(module.SEED)
-    signs = [module._signs(module._said(model, s), generator) for s in speeches()]
+    generator = torch.Generator().manual_seed(SEED)
+    signs = [random_signs(said(model, s), generator) for s in speeches()]
 
     def signed_sums():
         for speech, factors in zip(speeches(), signs, strict=True):
-            said = module._said(model, speech)
-            yield sum(float((o.detach() * f).sum()) for o, f in zip(said, factors, strict=True))
+            outputs = said(model, speech)
+            yield sum(float((o.detach() * f).sum()) for o, f in zip(outputs, factors, strict=True))
 
     for coupling in model.couplings():
         if coupling.kind != "heads":

@@ -47,6 +47,21 @@ def test_bias_needs_its_full_name():
         chosen(["*.0.bias"])
 
 
+def test_vectors_are_matched_too_where_that_is_asked_for():
+    model = Small()
+    given = {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+    def names(include=(), exclude=()):
+        return select(given, model.groups, include, exclude, "uniform", vectors=True)
+
+    assert names() == list(given)
+    assert names(["*.0.bias"]) == ["encoder.0.bias"]
+    assert names(["cnn"]) == ["encoder.0.weight", "encoder.1.weight", "encoder.2.weight"]
+    assert names(exclude=["decoder.*", "*.weight"]) == [f"encoder.{n}.bias" for n in range(3)]
+    with pytest.raises(RecipeError, match=r"include \['table'\] matches none of 12 tensors"):
+        names(["table"])
+
+
 @pytest.mark.parametrize(
     ("include", "exclude", "message"),
     [

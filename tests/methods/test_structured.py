@@ -16,6 +16,7 @@ from tts_compress.architectures.hifigan import HifiGan, HifiGanSettings, Resbloc
 from tts_compress.architectures.tacotron2 import Tacotron2, Tacotron2Settings
 from tts_compress.architectures.transformer import BlockSettings
 from tts_compress.errors import CheckpointError, RecipeError
+from tts_compress.exporting import save_public_checkpoint
 from tts_compress.methods import Channels, Heads, Magnitude, Resize, Units
 from tts_compress.methods.base import Context
 from tts_compress.methods.cutting import resized
@@ -204,7 +205,7 @@ def test_a_resized_network_is_an_ordinary_one(tmp_path):
         changes = [*Units(sparsity=0.3)(model, ctx), *Channels(sparsity=0.5)(model, ctx)]
         changes += Resize()(model, ctx)
         artifact.save(tmp_path / name, model, changes)
-        artifact.save_public_checkpoint(tmp_path / f"{name}.pt.gz", model)
+        save_public_checkpoint(tmp_path / f"{name}.pt.gz", model)
         for path in (tmp_path / name, tmp_path / f"{name}.pt.gz"):
             found = load_model(path)
             assert found.settings == model.settings

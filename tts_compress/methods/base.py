@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tts_compress.quantized import Quantized
 
 T = TypeVar("T")
-Deed = Literal["prunes", "mends", "resizes", "factors", "quantizes"]
+Deed = Literal["prunes", "mends", "resizes", "factors", "folds", "quantizes"]
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,19 @@ class Context:
 
 CHANGES = "it would change what was quantized"
 SHAPES = "it needs the layers of the dense network"
+
+
+def check_no_factors(model: "Architecture", where: str) -> None:
+    """Checks that every weight of a network is whole.
+
+    Raises:
+        RecipeError: One is a product of two factors.
+    """
+    if model.settings.ranks:
+        raise RecipeError(
+            f"{where}: needs the layers of the dense network, got factors in place of "
+            f"{next(iter(model.settings.ranks))!r}. Put {where} before low_rank."
+        )
 
 
 class Method(BaseModel):

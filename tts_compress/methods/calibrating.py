@@ -144,18 +144,19 @@ def _segments(calls: Mapping[str, int]) -> Iterator[list[str]]:
 def _hear(
     name: str, fits: Sequence[Fit], positions: Positions, counted: Counter[str], at_once: bool
 ) -> Hook:
-    """Gives a hook that notes what a layer hears, and fits it then if that is to be at once."""
+    """Gives a hook that notes what a layer hears, and fits it then if that is to be at once.
+
+    Of several maps of a layer, the next one then hears what the one before has become.
+    """
 
     def hook(layer: nn.Module, heard: Arguments, output: Any) -> Any:
         call = counted[name]
         counted[name] += 1
         for fit in fits:
             fit.hear(heard, output, positions(name, call), call)
-        if not at_once:
-            return output
-        for fit in fits:
-            fit.fit()
-        return layer.forward(*heard)
+            if at_once:
+                fit.fit()
+        return layer.forward(*heard) if at_once else output
 
     return hook
 

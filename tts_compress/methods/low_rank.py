@@ -28,9 +28,9 @@ class LowRank(Method):
                                 1.732
 
     With `weighted`, it is nearest in what it says of calibration speech: the error of each
-    direction counts as often as it is heard. Rows and columns of zeros stay zero; of single zeros
-    among other weights nothing is left. A tensor that two factors would not make smaller stays
-    whole, or is refused if it is included by its name.
+    direction counts as often as it is heard. Rows and columns of zeros stay zero; single zeros that
+    were pruned would not, so such tensors are refused. A tensor that two factors would not make
+    smaller stays whole, or is refused if it is included by its name.
 
     Source: Eckart and Young 1936, "The approximation of one matrix by another of lower rank"; Xue,
     Li and Gong 2013, "Restructuring of deep neural network acoustic models with singular value
@@ -178,7 +178,7 @@ class LowRank(Method):
 
         Raises:
             RecipeError: See `selected`; all are factors already; the budget is less than rank 1 of
-                each takes; there is no calibration speech.
+                each takes; single weights were pruned; there is no calibration speech.
             CheckpointError: A weight, or what a layer hears, is not finite.
         """
         from tts_compress.methods.factors import factor_names, factored
@@ -199,6 +199,7 @@ class LowRank(Method):
                 f"low_rank: factors would make none of {len(found)} tensors smaller, got "
                 f"{self._amount}. Keep less of them."
             )
+        _check_zeros(model, smaller)
         parts = zip(found, spectra, counts, strict=True)
         factors = {t: spectrum.factors(n) for t, spectrum, n in parts if t in smaller}
         model.become(factored(model, factors))
@@ -247,3 +248,23 @@ class LowRank(Method):
         if self.energy is not None:
             return [spectrum.count(self.energy) for spectrum in spectra]
         return [target.blocks * (self.rank or 1) for target in found]
+
+
+MOST_ZEROS = 0.01
+"""Fraction of single zeros that a tensor may have by chance."""
+
+
+def _check_zeros(model: "Architecture", found: "Sequence[Target]") -> None:
+    """Refuses tensors with zeros other than those of whole rows and columns."""
+    for target in found:
+        for name in target.weights:
+            matrix = model.get_parameter(name).flatten(1)
+            there = matrix != 0
+            whole = there.any(1)[:, None] & there.any(0)
+            single = int((whole & ~there).sum()) / matrix.numel()
+            if single > MOST_ZEROS:
+                raise RecipeError(
+                    f"low_rank: factors would fill single weights of {name!r} that were pruned, "
+                    f"got {100 * single:.3g} % zeros. Exclude it, or prune heads, channels or "
+                    "units in its place."
+                )

@@ -5,6 +5,8 @@ from collections.abc import Collection
 import torch
 from torch import nn
 
+from tts_compress.errors import CheckpointError
+
 NARROW = (torch.float16, torch.bfloat16)
 
 
@@ -57,3 +59,22 @@ def round_parameters(
         if parameter.requires_grad and name not in except_for:
             rounded = parameter.to(dtype).to(parameter.dtype)
             parameter.copy_(torch.where(rounded.isfinite(), rounded, parameter))
+
+
+def check_finite(where: str, name: str, tensor: torch.Tensor) -> None:
+    """Says so if a tensor holds NaN or infinity.
+
+    Args:
+        where: Starts the message, such as a method's name.
+        name: The tensor's.
+        tensor: Its values.
+
+    Raises:
+        CheckpointError: A value is not finite.
+    """
+    if not bool(tensor.isfinite().all()):
+        raise CheckpointError(
+            f"{where}: {name!r} is not finite, got {int((~tensor.isfinite()).sum())} NaN or "
+            f"infinite of {tensor.numel()} values. "
+            "Use a checkpoint from before the training diverged."
+        )

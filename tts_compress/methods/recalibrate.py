@@ -5,16 +5,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from tts_compress.errors import CheckpointError, RecipeError
+from tts_compress.errors import RecipeError
 from tts_compress.methods.base import CHANGES, SHAPES, Change, Context, Deed, Method
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from torch import Tensor
-
     from tts_compress.architectures.base import Architecture
-    from tts_compress.architectures.following import Spoken
 
 
 class Recalibrate(Method):
@@ -41,6 +36,7 @@ class Recalibrate(Method):
     refuses: ClassVar[Mapping[Deed, str]] = {
         "quantizes": CHANGES,
         "factors": SHAPES,
+        "folds": SHAPES,
         "resizes": SHAPES,
     }
     method: Literal["recalibrate"] = "recalibrate"
@@ -87,6 +83,7 @@ class Recalibrate(Method):
         from tts_compress.architectures.following import follow
         from tts_compress.architectures.tacotron2 import Tacotron2
         from tts_compress.methods.calibrating import SpokenPositions, refits, walk
+        from tts_compress.methods.hearing import check_speech, check_tensors, evaluating
         from tts_compress.methods.masking import changes_of
 
         if not isinstance(model, (Tacotron2, FastSpeech2)):
@@ -95,52 +92,17 @@ class Recalibrate(Method):
                 "Recalibrate a tacotron2 or a fastspeech2."
             )
         dense = ctx.dense(self.method)
-        _check_tensors(model.state_dict(), dense.state_dict())
+        check_tensors(model.state_dict(), dense.state_dict(), self.method)
         spoken = ctx.calibration(self.method)
-        _check_speech(spoken)
+        check_speech(spoken, self.method)
         weight = next(model.parameters())
         dense.to(weight).eval()
-        training = model.training
-        model.eval()
-        walk(
-            model,
-            dense,
-            refits(model, dense, self.ridge),
-            lambda network: follow(network, spoken),
-            SpokenPositions.of(model, spoken),
-        )
-        model.train(training)
+        with evaluating(model):
+            walk(
+                model,
+                dense,
+                refits(model, dense, self.ridge),
+                lambda network: follow(network, spoken),
+                SpokenPositions.of(model, spoken),
+            )
         return changes_of(model, self.selected(model))
-
-
-def _check_tensors(tensors: "Mapping[str, Tensor]", dense: "Mapping[str, Tensor]") -> None:
-    for name, tensor in tensors.items():
-        shape, before = tuple(tensor.shape), tuple(dense[name].shape)
-        if shape != before:
-            raise RecipeError(
-                f"recalibrate: {name!r} has shape {shape}, the dense network's has {before}, "
-                "got a resized network. Put recalibrate before resize."
-            )
-        if not bool(tensor.isfinite().all()):
-            raise CheckpointError(
-                f"recalibrate: {name!r} has values that are not finite, got "
-                f"{int((~tensor.isfinite()).sum())} such of {tensor.numel()}. "
-                "Use a checkpoint from before the training diverged."
-            )
-
-
-def _check_speech(spoken: "Sequence[Spoken]") -> None:
-    from tts_compress.methods.calibrating import n_frames
-
-    if not any(n_frames(speech) for speech in spoken):
-        raise RecipeError(
-            "recalibrate: the dense network says nothing of the calibration sentences, got "
-            f"{len(spoken)} sentences of 0 frames in all. Give it sentences that it can speak."
-        )
-    for number, speech in enumerate(spoken, 1):
-        if not bool(speech.mel.isfinite().all()):
-            raise CheckpointError(
-                f"recalibrate: the dense network's speech of calibration sentence {number} is not "
-                f"finite, got {int((~speech.mel.isfinite()).sum())} such values of "
-                f"{speech.mel.numel()}. Use a checkpoint from before the training diverged."
-            )

@@ -86,6 +86,28 @@ class Moments:
             self._waiting.clear()
             yield from zip(torch.split(x, ROWS_AT_ONCE), torch.split(y, ROWS_AT_ONCE), strict=True)
 
+    def sums(self, intercept: bool) -> tuple[Tensor, Tensor]:
+        """Gives the sums of products of inputs, and of inputs and targets.
+
+        ``(columns, columns)`` and ``(columns, rows)``; about the means, with a bias.
+        """
+        self._take()
+        assert self.xx is not None
+        assert self.xy is not None
+        xx, xy = self.xx[:-1, :-1], self.xy[:-1]
+        if intercept:
+            mean_x, mean_y = self.means()
+            xx = xx - self.n * torch.outer(mean_x, mean_x)
+            xy = xy - self.n * torch.outer(mean_x, mean_y)
+        return xx, xy
+
+    def means(self) -> tuple[Tensor, Tensor]:
+        """Gives the means of inputs ``(columns,)`` and targets ``(rows,)``."""
+        self._take()
+        assert self.xx is not None
+        assert self.xy is not None
+        return self.xx[:-1, -1] / self.n, self.xy[-1] / self.n
+
     def solve(self, weight: Tensor, ridge: float, intercept: bool) -> tuple[Tensor, Tensor]:
         """Gives weights ``(rows, columns)`` and a bias ``(rows,)`` by ridge least squares.
 
@@ -97,14 +119,8 @@ class Moments:
             ridge: How hard.
             intercept: Whether there is a bias; it is zero otherwise.
         """
-        self._take()
-        assert self.xx is not None
-        assert self.xy is not None
-        xx, xy = self.xx[:-1, :-1], self.xy[:-1]
-        mean_x, mean_y = self.xx[:-1, -1] / self.n, self.xy[-1] / self.n
-        if intercept:
-            xx = xx - self.n * torch.outer(mean_x, mean_x)
-            xy = xy - self.n * torch.outer(mean_x, mean_y)
+        xx, xy = self.sums(intercept)
+        mean_x, mean_y = self.means()
         size = xx.diagonal().mean().clamp(min=1e-30)
         damped = xx + ridge * size * torch.eye(len(xx), dtype=xx.dtype, device=xx.device)
         start = weight.double().T
@@ -127,6 +143,7 @@ class AffineRefit:
         dense: The same map of the dense network.
         kept: Rows and columns that are fitted; None where only the bias is.
         ridge: See `Moments.solve`.
+        method: Starts messages.
     """
 
     layer: str
@@ -139,6 +156,7 @@ class AffineRefit:
     moments: Moments = field(default_factory=Moments)
     targets: list[Tensor] = field(default_factory=list)
     states: list[Tensor] = field(default_factory=list)
+    method: str = "recalibrate"
 
     def listen(self, heard: Arguments, output: Tensor, data: Tensor) -> None:
         """Notes what the dense layer said, at the positions where `data` is True."""
@@ -195,8 +213,8 @@ class AffineRefit:
         ):
             if sums is not None and not bool(torch.isfinite(sums).all()):
                 raise CheckpointError(
-                    f"recalibrate: what {self.layer!r} hears or says of the calibration sentences "
-                    f"is not finite in {whose}, got NaN or infinity. "
+                    f"{self.method}: what {self.layer!r} hears or says of the calibration "
+                    f"sentences is not finite in {whose}, got NaN or infinity. "
                     "Use a checkpoint from before the training diverged, or prune less."
                 )
 

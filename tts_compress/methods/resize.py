@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tts_compress.errors import RecipeError
-from tts_compress.methods.base import CHANGES, SHAPES, Change, Context, Deed, Method
+from tts_compress.methods.base import (
+    CHANGES,
+    SHAPES,
+    Change,
+    Context,
+    Deed,
+    Method,
+    check_no_factors,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,12 +57,13 @@ class Resize(Method):
         """Resizes the network in place and gives the shape of each tensor now.
 
         Raises:
-            RecipeError: What an earlier stage took out is not zero any more.
+            RecipeError: What an earlier stage took out is not zero any more; weights are factors.
         """
         from tts_compress.methods.cutting import resized
         from tts_compress.methods.masking import changes_of
         from tts_compress.methods.propagation import propagate
 
+        check_no_factors(model, self.method)
         tensors = model.state_dict()
         _check_masks(model, tensors, ctx)
         removed = propagate(tensors, model.couplings())

@@ -7,17 +7,15 @@ import torch
 from torch import Tensor
 
 from tts_compress.architectures.couplings import Coupling
-from tts_compress.architectures.following import Spoken, follow
-from tts_compress.architectures.tacotron2 import Tacotron2Output
+from tts_compress.architectures.following import Spoken
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods.base import Context
 from tts_compress.methods.ranking import fingerprint
+from tts_compress.methods.sensitivity import gradient_probes
 
 if TYPE_CHECKING:
     from tts_compress.architectures.base import Architecture
     from tts_compress.methods.structured import Structured
-
-SEED = 0  # of the signs by which outputs are weighed
 
 
 def scores(method: "Structured", model: "Architecture", ctx: Context) -> list[Tensor]:
@@ -107,17 +105,8 @@ def calibrated(model: "Architecture", spoken: Sequence[Spoken], score: str) -> d
     parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
     total = {c.name: torch.zeros(c.n_units, dtype=torch.float64) for c in couplings}
     role = "makes" if score == "taylor" else "reads"
-    generator = torch.Generator().manual_seed(SEED)
-    for speech in spoken:
-        said = _said(model, speech)
-        gradients = torch.autograd.grad(
-            said, list(parameters.values()), _signs(said, generator), allow_unused=True
-        )
-        products = {
-            name: (p * g).detach()
-            for (name, p), g in zip(parameters.items(), gradients, strict=True)
-            if g is not None
-        }
+    for gradients in gradient_probes(model, spoken, n_probes=1):
+        products = {name: (parameters[name] * g).detach() for name, g in gradients.items()}
         for coupling in couplings:
             moved = sum(
                 member.slices(products[member.tensor], coupling.n_units).double().sum(1).cpu()
@@ -127,34 +116,3 @@ def calibrated(model: "Architecture", spoken: Sequence[Spoken], score: str) -> d
             moved = torch.as_tensor(moved)
             total[coupling.name] += moved.square() if score == "taylor" else moved.abs()
     return {name: values / len(spoken) for name, values in total.items()}
-
-
-def _said(model: "Architecture", speech: Spoken) -> list[Tensor]:
-    """Gives all that a network says of a sentence, with gradients."""
-    with torch.enable_grad():
-        out = follow(model, [_ordinary(speech)])
-        if isinstance(out, Tacotron2Output):
-            return [out.mel_postnet, torch.sigmoid(out.gate_logits)]
-        return [out.mel_postnet, out.log_durations, out.pitch, out.energy]
-
-
-def _signs(said: Sequence[Tensor], generator: torch.Generator) -> list[Tensor]:
-    """Draws 1 and -1 for every value, in standard deviations of each output."""
-    return [
-        (torch.randint(0, 2, output.shape, generator=generator).to(output) * 2 - 1)
-        / (output.detach().std().clamp(min=1e-6) * output.numel() ** 0.5)
-        for output in said
-    ]
-
-
-class _Ordinary:
-    """Speech whose tensors a gradient may pass, made where none was to be taken."""
-
-    def __init__(self, speech: Spoken) -> None:
-        self.ids = speech.ids.clone()
-        self.mel = speech.mel.clone()
-        self.durations = None if speech.durations is None else speech.durations.clone()
-
-
-def _ordinary(speech: Spoken) -> Spoken:
-    return _Ordinary(speech)

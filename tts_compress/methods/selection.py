@@ -36,11 +36,12 @@ def select(
     include: Sequence[str],
     exclude: Sequence[str],
     where: str,
+    vectors: bool = False,
 ) -> list[str]:
     """Names of the tensors that are included and not excluded, in the order of the network.
 
     Groups and patterns match weights only; a bias or a scale of normalisation is selected if it is
-    included by its full name.
+    included by its full name. With `vectors`, they match every tensor that is given.
 
     Args:
         named_parameters: All parameters of the network by name.
@@ -48,6 +49,7 @@ def select(
         include: Groups, patterns or names; every weight where empty.
         exclude: Groups, patterns or names.
         where: Starts messages, such as the method's name.
+        vectors: Whether groups and patterns match more than weights.
 
     Raises:
         RecipeError: An entry matches nothing, or nothing is left.
@@ -57,10 +59,11 @@ def select(
     >>> select(dict(layers.named_parameters()), {"last": ("1.*",)}, ["last"], [], "magnitude")
     ['1.weight']
     """
-    included = _matching(named_parameters, groups, include, f"{where}: include")
+    ordinary = list(named_parameters) if vectors else weights_of(named_parameters)
+    included = _matching(named_parameters, ordinary, groups, include, f"{where}: include")
     if not include:
-        included = set(weights_of(named_parameters))
-    chosen = included - _matching(named_parameters, groups, exclude, f"{where}: exclude")
+        included = set(ordinary)
+    chosen = included - _matching(named_parameters, ordinary, groups, exclude, f"{where}: exclude")
     if not chosen:
         raise RecipeError(
             f"{where}: selects no tensor, got include {list(include)!r} and exclude "
@@ -70,19 +73,22 @@ def select(
 
 
 def _matching(
-    named_parameters: Mapping[str, "Tensor"], groups: Groups, entries: Sequence[str], where: str
+    named_parameters: Mapping[str, "Tensor"],
+    ordinary: Sequence[str],
+    groups: Groups,
+    entries: Sequence[str],
+    where: str,
 ) -> set[str]:
-    """Names that at least one entry matches."""
-    weights = weights_of(named_parameters)
+    """Names that at least one entry matches: ordinary ones by patterns, any by its full name."""
     found: set[str] = set()
     for entry in entries:
         patterns = groups.get(entry, (entry,))
-        matched = {name for name in weights if matches(name, patterns)}
+        matched = {name for name in ordinary if matches(name, patterns)}
         matched |= {entry} & named_parameters.keys()
         if not matched:
             raise RecipeError(
-                f"{where} {[entry]!r} matches none of {len(weights)} tensors. "
-                f"{_suggestion(entry, weights, groups)}"
+                f"{where} {[entry]!r} matches none of {len(ordinary)} tensors. "
+                f"{_suggestion(entry, ordinary, groups)}"
             )
         found |= matched
     return found
@@ -93,12 +99,12 @@ def matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _suggestion(entry: str, weights: Sequence[str], groups: Groups) -> str:
+def _suggestion(entry: str, names: Sequence[str], groups: Groups) -> str:
     """Names the nearest of groups, names, and a pattern for each module; then all groups."""
     modules = {
-        name.rsplit(".", depth)[0] for name in weights for depth in range(1, name.count(".") + 1)
+        name.rsplit(".", depth)[0] for name in names for depth in range(1, name.count(".") + 1)
     }
-    known = sorted({*groups, *weights, *(f"{module}.*" for module in modules)})
+    known = sorted({*groups, *names, *(f"{module}.*" for module in modules)})
     close = difflib.get_close_matches(entry, known, n=1)
     hint = f"Did you mean {close[0]!r}? " if close else ""
     return f"{hint}Known groups: {', '.join(sorted(groups)) or 'none'}."

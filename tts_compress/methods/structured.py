@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from tts_compress.errors import RecipeError, nearest
-from tts_compress.methods.base import CHANGES, SHAPES, Change, Context, Deed, Method
+from tts_compress.methods.base import (
+    CHANGES,
+    SHAPES,
+    Change,
+    Context,
+    Deed,
+    Method,
+    check_no_factors,
+)
 from tts_compress.methods.selection import groups_of, matches
 
 if TYPE_CHECKING:
@@ -30,7 +38,11 @@ class Structured(Method):
     """
 
     kind: ClassVar[Literal["heads", "channels", "units"]]
-    refuses: ClassVar[Mapping[Deed, str]] = {"quantizes": CHANGES, "factors": SHAPES}
+    refuses: ClassVar[Mapping[Deed, str]] = {
+        "quantizes": CHANGES,
+        "factors": SHAPES,
+        "folds": SHAPES,
+    }
 
     include: tuple[str, ...] = Field(
         (), description="Groups, patterns or names of couplings; all of this kind where left out."
@@ -83,6 +95,7 @@ class Structured(Method):
             RecipeError: The network has none of this kind, or an entry of include or exclude
                 matches none, or one that no unit can leave.
         """
+        check_no_factors(model, self.method)
         own = [c for c in model.couplings() if c.kind == self.kind]
         if not own:
             kinds = sorted({c.kind for c in model.couplings()} - {"fixed"})

@@ -1,0 +1,113 @@
+"""The method on tiny networks: what it leaves, what it spares, and what it says when it cannot."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tts_compress import load_model
+from tts_compress.architectures.following import follow
+from tts_compress.encodings import Item, entropy_bytes
+from tts_compress.errors import CheckpointError, RecipeError
+from tts_compress.methods.base import Context
+from tts_compress.methods.rate_aware import RateAware
+from tts_compress.synthesis import Speech
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+TINY = {
+    "tacotron2": "tacotron2_tiny.pt",
+    "fastspeech2": "fastspeech2_tiny.pth.tar",
+    "hifigan": "hifigan_tiny.pth.tar",
+}
+
+
+def speeches():
+    generator = torch.Generator().manual_seed(1)
+    for ids in ([90, 101, 120, 99], [140, 95, 101, 93, 91]):
+        durations = torch.full((len(ids),), 2)
+        mel = torch.randn(80, 2 * len(ids), generator=generator)
+        yield Speech("", torch.tensor(ids), mel, durations=durations)
+
+
+def network(architecture):
+    return load_model(GOLDEN / TINY[architecture])
+
+
+def context():
+    return Context(say=lambda: list(speeches()))
+
+
+def quantized(architecture, **settings):
+    model, ctx = network(architecture), context()
+    changes = RateAware(**settings)(model, ctx)
+    return model, ctx, changes
+
+
+@pytest.mark.parametrize("architecture", TINY)
+def test_all_that_is_trained_is_made_of_integers(architecture):
+    model, ctx, changes = quantized(architecture, rate_weight=0.01)
+    names = [name for name, p in model.named_parameters() if p.requires_grad]
+    assert [change.layer for change in changes] == names == list(ctx.quantized)
+    for name, form in ctx.quantized.items():
+        assert torch.equal(form.dense(), model.get_parameter(name))
+    assert changes[0].stats["n_zero"] == int((ctx.quantized[names[0]].levels == 0).sum())
+
+
+@pytest.mark.parametrize("architecture", ["tacotron2", "fastspeech2"])
+def test_a_dearer_bit_gives_fewer_bytes_and_other_speech(architecture):
+    dense, spoken = network(architecture), list(speeches())
+    with torch.no_grad():
+        wanted = follow(dense, spoken).mel_postnet
+    sizes, errors = [], []
+    for rate_weight in (1e-6, 1.0):
+        model, ctx, _ = quantized(architecture, rate_weight=rate_weight)
+        sizes.append(entropy_bytes([Item(form.dense(), form) for form in ctx.quantized.values()]))
+        with torch.no_grad():
+            errors.append(float((follow(model, spoken).mel_postnet - wanted).square().mean()))
+    assert sizes == sorted(sizes, reverse=True)
+    assert errors[0] < 0.1 * errors[1]
+
+
+def test_what_it_leaves_out():
+    model = network("fastspeech2")
+    names = RateAware(include=("duration",), vectors=False).selected(model)
+    assert names
+    assert all(name.endswith("weight") and "duration" in name for name in names)
+    rest = RateAware(exclude=("mel_linear.*",)).selected(model)
+    assert "mel_linear.bias" not in rest
+    assert "encoder.position_enc" not in rest
+    assert "postnet.convolutions.0.1.bias" in rest
+
+
+def test_what_an_earlier_stage_quantized_is_left_alone():
+    model, ctx = network("fastspeech2"), context()
+    first = RateAware(include=("mel_linear.weight",), rate_weight=1e-9)(model, ctx)
+    kept = model.mel_linear.weight.clone()
+    second = RateAware(rate_weight=1.0)(model, ctx)
+    assert [change.layer for change in first] == ["mel_linear.weight"]
+    assert "mel_linear.weight" not in {change.layer for change in second}
+    assert torch.equal(model.mel_linear.weight, kept)
+    with pytest.raises(RecipeError, match="rate_aware: earlier stages quantized all"):
+        RateAware()(model, ctx)
+
+
+def test_it_leaves_training_as_it_was():
+    model, ctx = network("fastspeech2").train(), context()
+    RateAware()(model, ctx)
+    assert model.training
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_its_messages():
+    model = network("fastspeech2")
+    with pytest.raises(RecipeError, match="rate_aware: needs calibration sentences, got none"):
+        RateAware()(model, Context())
+    with pytest.raises(RecipeError, match="rate_aware: the dense network says nothing"):
+        RateAware()(model, Context(say=lambda: []))
+    model.mel_linear.weight.data[0, 0] = torch.nan
+    with pytest.raises(CheckpointError, match=r"rate_aware: 'mel_linear.weight' is not finite"):
+        RateAware()(model, context())
+
+
+def test_label():
+    assert RateAware(rate_weight=0.003).label == "rate_aware 0.003"

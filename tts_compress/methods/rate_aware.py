@@ -1,0 +1,100 @@
+"""Rate-aware quantization: what each bit changes in what the network says is worth the same."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from tts_compress.methods.base import Change, Context, Deed, Method
+from tts_compress.methods.selection import select
+
+if TYPE_CHECKING:
+    from tts_compress.architectures.base import Architecture
+
+
+class RateAware(Method):
+    """Rounds weights so that error and bits cost least together, over the whole network.
+
+    Calibration sentences tell how a change of each weight changes what the network says, and how
+    those of two weights of a tensor act together. Steps are small where much depends on weights;
+    then each weight gets the level that costs least: the squared change, plus its length in bits
+    times `rate_weight`. Errors are made up for by the weights after them in the row and column.
+    What hardly matters becomes zero by itself; what was pruned stays zero.
+
+    Rows that matter equally, and columns of which the first matters 16 times as much as the second,
+    so that steps are 0.5 in one and 2 in the other::
+
+        0.9  2.2       1    2
+        0.4 -0.3  ->   0.5  0
+
+    Source: Tseng et al. 2025, "Model-preserving adaptive rounding", for curvature and the errors
+    that are made up for; Wiedemann et al. 2020, "DeepCABAC", section III, for lengths in the choice
+    of levels.
+    """
+
+    needs: ClassVar[Literal["nothing", "calibration", "training"]] = "calibration"
+    refuses: ClassVar[Mapping[Deed, str]] = {}
+    method: Literal["rate_aware"] = "rate_aware"
+    include: tuple[str, ...] = Field(
+        (), description="Groups, patterns or names of tensors; all that is trained where left out."
+    )
+    exclude: tuple[str, ...] = Field(
+        (), description="Groups, patterns or names of tensors that are left as they are."
+    )
+    vectors: bool = Field(
+        True, description="Whether include and exclude also match biases and normalisation."
+    )
+    rate_weight: float = Field(
+        0.003,
+        gt=0,
+        allow_inf_nan=False,
+        description="How much one bit a weight is worth in what is said: in mean squared changes "
+        "of each kind of output, in its variances, added up. From 0.0001 to 0.1 is useful.",
+    )
+
+    @property
+    def does(self) -> Deed:
+        """What becomes of the network's weights."""
+        return "quantizes"
+
+    @property
+    def label(self) -> str:
+        """Such as ``rate_aware 0.003``."""
+        return f"rate_aware {self.rate_weight:.6g}"
+
+    def selected(self, model: "Architecture") -> list[str]:
+        """Gives the names of the tensors that are quantized.
+
+        Raises:
+            RecipeError: An entry of include or exclude matches nothing.
+        """
+        parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        where = self.include, self.exclude, self.method
+        return select(parameters, model.groups, *where, vectors=self.vectors)
+
+    def __call__(self, model: "Architecture", ctx: Context) -> tuple[Change, ...]:
+        """Quantizes the network in place and says how many weights of each tensor are zero now.
+
+        Raises:
+            RecipeError: An entry of include or exclude matches nothing; all was quantized before;
+                there is no calibration speech.
+            CheckpointError: A weight, or the calibration speech, is not finite.
+        """
+        from tts_compress.methods.allocation import scaled
+        from tts_compress.methods.hearing import check_speech, evaluating
+        from tts_compress.methods.masking import changes_of
+        from tts_compress.methods.precision import check_finite
+        from tts_compress.methods.sensitivity import curvatures
+
+        names = ctx.unquantized(self.selected(model), self)
+        tensors = {name: model.get_parameter(name) for name in names}
+        for name, tensor in tensors.items():
+            check_finite(self.method, name, tensor)
+        spoken = ctx.calibration(self.method)
+        check_speech(spoken, self.method)
+        with evaluating(model):
+            found = curvatures(model, spoken, names)
+        bit = self.rate_weight / sum(tensor.numel() for tensor in tensors.values())
+        for name, tensor in tensors.items():
+            ctx.quantize(model, name, scaled(tensor, found.get(name), bit))
+        return changes_of(model, names)

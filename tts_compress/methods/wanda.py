@@ -1,0 +1,92 @@
+"""Wanda: the weights that say least of what is heard become zero."""
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from tts_compress.methods.base import Change, Context, Method
+from tts_compress.methods.selection import select
+
+if TYPE_CHECKING:
+    from tts_compress.architectures.base import Architecture
+
+
+class Wanda(Method):
+    """Prunes by magnitude times the norm of the input, exactly floor(sparsity * n) of each tensor.
+
+    No weight that stays is changed. Inputs of norms 1, 4 and 2, a third of each row; by magnitude
+    alone, the weights of magnitude 1 would leave::
+
+        3 -1  2        0 -1  2
+        6  1 -4   ->   6  0 -4
+
+    What an earlier stage pruned counts, and stays zero. Weights of which nothing is heard, such as
+    an embedding's, are ranked by magnitude. Of equal scores, the first go.
+
+    Source: Sun et al. 2023, "A simple and effective pruning approach for large language models",
+    eq. 1 and section 3.
+    """
+
+    needs: ClassVar[Literal["nothing", "calibration", "training"]] = "calibration"
+    method: Literal["wanda"] = "wanda"
+    include: tuple[str, ...] = Field(
+        (), description="Groups, patterns or names of tensors; every weight where left out."
+    )
+    exclude: tuple[str, ...] = Field(
+        (), description="Groups, patterns or names of tensors that are left as they are."
+    )
+    scope: Literal["row", "tensor"] = Field(
+        "row",
+        description="Whether weights are ranked in each row, what one output reads, or over all of "
+        "a tensor.",
+    )
+    sparsity: float = Field(
+        ge=0, lt=1, allow_inf_nan=False, description="Fraction of zeros in [0, 1)."
+    )
+
+    @property
+    def label(self) -> str:
+        """Name and sparsity, such as ``wanda 40 %``."""
+        return f"wanda {100 * self.sparsity:.6g} %"
+
+    def selected(self, model: "Architecture") -> list[str]:
+        """Gives the names of the tensors that are ranked.
+
+        Raises:
+            RecipeError: An entry of include or exclude matches nothing.
+        """
+        parameters = {name: p for name, p in model.named_parameters() if p.dim() > 1}
+        return select(parameters, model.groups, self.include, self.exclude, self.method)
+
+    def __call__(self, model: "Architecture", ctx: Context) -> tuple[Change, ...]:
+        """Prunes the network in place and says how many weights of each tensor are zero now.
+
+        Raises:
+            RecipeError: An entry of include or exclude matches nothing; there is no calibration
+                speech.
+            CheckpointError: A weight, or what a layer hears, is not finite.
+        """
+        from tts_compress.methods.masking import changes_of
+        from tts_compress.methods.precision import check_finite
+        from tts_compress.methods.scored_pruning import prune_lowest
+        from tts_compress.methods.second_moments import weight_moments
+
+        names = self.selected(model)
+        moments = weight_moments(model, ctx.calibration(self.method), self.method)
+        for name in names:
+            weight = model.get_parameter(name)
+            check_finite(self.method, name, weight)
+            scores = weight.detach().double().abs()
+            if name in moments:
+                scores = scores * moments[name].sqrt()
+            axis = _output_axis(model, name) if self.scope == "row" else None
+            prune_lowest(weight, scores, self.sparsity, axis)
+        return changes_of(model, names)
+
+
+def _output_axis(model: "Architecture", name: str) -> int:
+    """Gives the axis of a weight that counts what its layer says."""
+    from torch import nn
+
+    layer = model.get_submodule(name.rpartition(".")[0])
+    return 1 if isinstance(layer, nn.ConvTranspose1d) else 0
