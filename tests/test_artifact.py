@@ -1,9 +1,6 @@
-import gzip
-import io
-import json
-import subprocess
-import sys
-import zipfile
+import copy
+import itertools
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,14 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from tts_compress import artifact
-from tts_compress.architectures.checkpoints import content_hash, load_model
+from tts_compress import artifact, container
+from tts_compress.architectures.checkpoints import load_model
 from tts_compress.architectures.hifigan import HifiGan, HifiGanSettings, ResblockSettings
 from tts_compress.architectures.tacotron2 import Tacotron2, Tacotron2Settings
-from tts_compress.errors import ArtifactError
+from tts_compress.errors import ArtifactError, CheckpointError
 from tts_compress.methods import Magnitude
 from tts_compress.methods.base import Change, Context
+from tts_compress.quantized import Codebook, MultiBit, Scaled, Uniform, matrix_shape
 from tts_compress.recipe import Checkpoint, Evaluate, Run
+
+GOLDEN = Path(__file__).parent / "golden"
 
 TINY = Tacotron2Settings(
     embedding_dim=24,
@@ -50,24 +50,37 @@ def same(one, other):
 
 
 @pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "runs" / "artifact"
+def path(tmp_path):
+    return tmp_path / "model.ttsz"
 
 
-@settings(max_examples=15, deadline=None)
+def forge(path, **entries):
+    """Changes the manifest of an artifact, and makes its checksums right."""
+    contents = container.read(path)
+    blocks = [contents.block(number) for number in range(len(contents.places))]
+    container.write(path, contents.manifest | entries, blocks)
+
+
+def bare(path):
+    """Writes an artifact and gives the places of its tensors."""
+    artifact.save(path, tiny())
+    return artifact.load(path).manifest["tensors"]
+
+
+@settings(max_examples=5, deadline=None)
 @given(sparsity=st.floats(0, 1, exclude_max=True), scope=st.sampled_from(["global", "tensor"]))
 def test_every_bit_and_every_zero_comes_back(tmp_path_factory, sparsity, scope):
-    folder = tmp_path_factory.mktemp("artifact") / "a"
+    path = tmp_path_factory.mktemp("artifact") / "a.ttsz"
     model = tiny()
     changes = Magnitude(sparsity=sparsity, scope=scope)(model, Context())
     with torch.no_grad():
         model.embedding.weight[0, 0] = -0.0
-    saved = artifact.save(folder, model, changes)
-    found = artifact.load_model(folder)
+    saved = artifact.save(path, model, changes)
+    found = artifact.load_model(path)
     assert same(model, found)
     assert not found.training
-    assert saved.n_bytes == sum(file.stat().st_size for file in folder.iterdir())
-    assert artifact.load(folder) == saved
+    assert saved.n_bytes == path.stat().st_size
+    assert artifact.load(path) == saved
     ids, lengths = torch.tensor([[3, 4, 5]]), torch.tensor([3])
     one, other = (
         m.infer(ids, lengths, prenet_dropout=False, max_steps=4).mel_postnet for m in (model, found)
@@ -76,7 +89,7 @@ def test_every_bit_and_every_zero_comes_back(tmp_path_factory, sparsity, scope):
 
 
 def test_pruned_is_smaller_on_disk(tmp_path):
-    dense = artifact.save(tmp_path / "dense", tiny(), ())
+    dense = artifact.save(tmp_path / "dense", tiny())
     sizes = [dense.n_bytes]
     for sparsity in (0.1, 0.5, 0.9):
         model = tiny()
@@ -89,12 +102,88 @@ def test_pruned_is_smaller_on_disk(tmp_path):
 def test_same_network_same_bytes(tmp_path):
     for name in ("one", "another"):
         artifact.save(tmp_path / name, tiny(), [Change("x", None, {"n_zero": 1})])
-    for file in ("model.safetensors", "manifest.json"):
-        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "another" / file).read_bytes()
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "another").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["another", "one"]
 
 
-def test_manifest(folder):
+def levels(name, model):
+    """Makes a weight eight levels of a half, and gives these."""
+    weight = model.get_parameter(name)
+    form = Uniform((16 * weight.detach()).round().clamp(-4, 3).short(), torch.tensor([[0.5]]))
+    weight.data.copy_(form.dense())
+    return form
+
+
+def test_what_tensors_were_made_of_comes_back(path):
+    model = tiny()
+    form = levels("embedding.weight", model)
+    dense = artifact.save(path, model).n_bytes
+    saved = artifact.save(path, model, quantized={"embedding.weight": form})
+    assert saved.n_bytes < dense
+    assert same(artifact.load_model(path), model)
+    found = artifact.quantized(path)
+    assert found.keys() == {"embedding.weight"}
+    assert torch.equal(found["embedding.weight"].levels, form.levels)
+    assert torch.equal(artifact.tensor(path, "embedding.weight"), form.dense())
+
+
+def test_a_tensor_must_be_what_it_was_quantized_to(path):
+    model = tiny()
+    form = levels("embedding.weight", model)
+    with torch.no_grad():
+        model.embedding.weight[1, 1] += 1e-3
+    with pytest.raises(ArtifactError, match=r"'embedding\.weight' is not what it was quantized to"):
+        artifact.save(path, model, quantized={"embedding.weight": form})
+    assert not path.exists()
+
+
+def test_one_tensor_is_read_though_others_are_altered(path):
+    model = tiny()
+    places = bare(path)
+    name = next(name for name, place in places.items() if place and place[0] == 1)
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+    assert torch.equal(artifact.tensor(path, name), model.get_parameter(name))
+    with pytest.raises(ArtifactError, match=r"model\.ttsz: block \d is altered, got CRC-32"):
+        artifact.load_model(path)
+    with pytest.raises(ArtifactError, match=r"no tensor 'embeding\.weight'\. Did you mean 'embedd"):
+        artifact.tensor(path, "embeding.weight")
+
+
+def test_tensors_come_in_the_order_of_the_network(path):
+    model = tiny()
+    places = bare(path)
+    found = dict(artifact.tensors(path))
+    assert list(found) == list(model.state_dict())
+    assert all(torch.equal(found[name], value) for name, value in model.state_dict().items())
+    sizes = {name: tensor.numel() for name, tensor in found.items() if places[name]}
+    own = [name for name in sizes if places[name][0] > 0]
+    assert min(sizes[name] for name in own) >= artifact.OWN_BLOCK
+    assert len({places[name][0] for name in own}) == len(own)
+
+
+def test_what_the_network_computes_is_not_stored(path):
+    model = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
+    for name in ("encoder", "decoder"):
+        getattr(model, name).position_enc.data = getattr(model, name).table()
+    counter = model.postnet.convolutions[1][1].num_batches_tracked
+    counter.fill_(7)
+    artifact.save(path, model)
+    places = artifact.load(path).manifest["tensors"]
+    computed = [name for name, place in places.items() if place is None]
+    assert {"encoder.position_enc", "decoder.position_enc"} <= set(computed)
+    assert "postnet.convolutions.1.1.num_batches_tracked" not in computed
+    assert same(artifact.load_model(path), model)
+    assert torch.equal(artifact.tensor(path, computed[0]), model.get_parameter(computed[0]))
+    with torch.no_grad():
+        model.encoder.position_enc[0, 5, 5] += 1e-7
+    artifact.save(path, model)
+    assert artifact.load(path).manifest["tensors"]["encoder.position_enc"]
+    assert same(artifact.load_model(path), model)
+
+
+def test_manifest(path):
     run = Run(
         model=Checkpoint(path="m", sha256=("ab",)),
         stages=(Magnitude(sparsity=0.5),),
@@ -102,86 +191,78 @@ def test_manifest(folder):
         name="magnitude 50 %",
     )
     model = tiny()
-    artifact.save(folder, model, run.stages[0](model, Context()), run=run)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["format"] == 1
+    before = {"label": "channels 20 %", "method": "channels"}
+    changes = run.stages[0](model, Context())
+    artifact.save(path, model, changes, run=run, history=[before])
+    manifest = artifact.load(path).manifest
     assert manifest["architecture"] == "tacotron2"
     assert Tacotron2Settings(**manifest["settings"]) == TINY
-    assert manifest["sha256"] == content_hash(folder / "model.safetensors")
-    assert manifest["run"]["id"] == run.id
-    assert manifest["run"]["model"] == ["ab"]
-    assert manifest["run"]["stages"][0]["sparsity"] == 0.5
+    n_weights = sum(parameter.numel() for parameter in model.parameters())
+    assert manifest["summary"] == (
+        f"A tacotron2 of {n_weights:,} weights, compressed: channels 20 %, magnitude 50 %."
+    )
+    assert manifest["history"][0] == before
+    assert manifest["history"][1]["label"] == "magnitude 50 %"
+    assert manifest["history"][1]["sparsity"] == 0.5
+    assert manifest["history"] == artifact.history(path)
+    assert manifest["run"] == {"id": run.id, "model": ["ab"]}
     assert manifest["changes"][0]["layer"] == "embedding.weight"
-    assert manifest["tensors"]["embedding.weight"] == {
-        "encoding": "bitmask",
-        "shape": [148, 24],
-        "parts": ["mask", "values"],
-    }
+    assert manifest["tensors"]["embedding.weight"][1]["shape"] == [148, 24]
 
 
-def test_load_model_reads_artifacts(folder):
-    model = tiny()
-    artifact.save(folder, model, ())
-    assert same(load_model(folder), model)
+def test_stats_are_kept_to_five_digits(path):
+    stats = {"n_zero": 123456789, "error": 0.123456789, "none": float("nan")}
+    artifact.save(path, tiny(), [Change("x", {"rank": 2}, stats)])
+    change = {"layer": "x", "spec": {"rank": 2}, "stats": {"n_zero": 123456789, "error": 0.12346}}
+    assert artifact.load(path).manifest["changes"] == [change]
 
 
-def test_a_failed_save_leaves_nothing(folder, monkeypatch):
-    monkeypatch.setattr(artifact, "content_hash", lambda path: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        artifact.save(folder, tiny(), ())
-    assert list(folder.parent.iterdir()) == []
+def test_other_checkpoints_have_no_history(tmp_path):
+    assert artifact.history(tmp_path) == []
+    assert artifact.history(GOLDEN / "tacotron2_tiny.pt") == []
 
 
-def test_what_cannot_be_saved(folder, tmp_path):
-    with pytest.raises(ArtifactError, match=r"artifact: cannot save a Linear\. Known: tacotron2"):
-        artifact.save(folder, nn.Linear(1, 1), ())
-    with pytest.raises(ArtifactError, match=r"x\.gz: cannot save a Linear"):
-        artifact.save_public_checkpoint(tmp_path / "x.gz", nn.Linear(1, 1))
-    with pytest.raises(ArtifactError, match=r"exists already\. Remove it or choose another"):
-        artifact.save(tmp_path, tiny(), ())
+def test_load_model_reads_artifacts_by_content(tmp_path):
+    artifact.save(tmp_path / "any.name", tiny())
+    assert same(load_model(tmp_path / "any.name"), tiny())
 
 
-@pytest.mark.parametrize("file", ["model.safetensors", "manifest.json"])
-def test_missing_file(folder, file):
-    artifact.save(folder, tiny(), ())
-    (folder / file).unlink()
-    with pytest.raises(ArtifactError, match=r"artifact: no artifact, manifest\.json or model\.saf"):
-        artifact.load(folder)
+def test_any_checkpoint_is_packed_and_a_packed_one_keeps_what_was_done(tmp_path):
+    public = GOLDEN / "tacotron2_tiny.pt"
+    artifact.pack_checkpoint(tmp_path / "a.ttsz", public)
+    model = load_model(public)
+    assert same(load_model(tmp_path / "a.ttsz"), model)
+    assert artifact.load(tmp_path / "a.ttsz").manifest["summary"].endswith("not compressed.")
+    form = levels("embedding.weight", model)
+    change = Change("embedding.weight", None, {"n_levels": 8})
+    stages = [{"label": "uniform 3 bits"}]
+    forms = {"embedding.weight": form}
+    artifact.save(tmp_path / "b.ttsz", model, [change], quantized=forms, history=stages)
+    artifact.pack_checkpoint(tmp_path / "c.ttsz", tmp_path / "b.ttsz")
+    assert (tmp_path / "b.ttsz").read_bytes() == (tmp_path / "c.ttsz").read_bytes()
 
 
-def test_altered_tensors(folder):
-    artifact.save(folder, tiny(), ())
-    path = folder / "model.safetensors"
-    whole = path.read_bytes()
-    flipped = bytearray(whole)
-    flipped[-5] ^= 1
-    for content in (whole[:-1], b"", whole + b"\0", bytes(flipped)):
-        path.write_bytes(content)
-        with pytest.raises(
-            ArtifactError, match=r"model\.safetensors: truncated or altered, got SHA"
-        ):
-            artifact.load_model(folder)
+def test_a_failed_save_leaves_what_was_there(path, monkeypatch):
+    artifact.save(path, tiny())
+    before = path.read_bytes()
+    with pytest.raises(TypeError):
+        artifact.save(path, tiny(), history=[{"label": object()}])
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["model.ttsz"]
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("", r"manifest\.json: truncated or altered"),
-        ("[" * 100_000, r"manifest\.json: truncated or altered"),
-        ("[]", r"manifest\.json: no manifest of an artifact, got format None"),
-        ('{"format": "1"}', r"no manifest of an artifact, got format '1'"),
-        (
-            '{"format": 2}',
-            r"manifest\.json: format 2, this version reads 1 to 1\. Upgrade tts_comp",
-        ),
-        ('{"format": 1}', r"model\.safetensors: truncated or altered, got SHA-256 \w+, the manif"),
-    ],
-)
-def test_altered_manifest(folder, content, message):
-    artifact.save(folder, tiny(), ())
-    (folder / "manifest.json").write_text(content)
-    with pytest.raises(ArtifactError, match=message):
-        artifact.load_model(folder)
+def test_what_cannot_be_saved(path):
+    with pytest.raises(
+        ArtifactError, match=r"model\.ttsz: cannot save a Linear\. Known: tacotron2"
+    ):
+        artifact.save(path, nn.Linear(1, 1))
+
+
+def test_the_folder_of_an_older_version(tmp_path):
+    for name in ("manifest.json", "model.safetensors"):
+        (tmp_path / name).touch()
+    with pytest.raises(CheckpointError, match=r"artifact of an older version.* Run the recipe aga"):
+        load_model(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -191,110 +272,153 @@ def test_altered_manifest(folder, content, message):
             {"architecture": "tacotron"},
             r"architecture: unknown, got 'tacotron'\. Did you mean 'tac",
         ),
-        ({"architecture": ["a"]}, r"manifest\.json: architecture: unknown, got"),
-        ({"settings": {"n_mel": 80}}, r"manifest\.json: settings: n_mel: extra .*Known: text"),
-        ({"settings": None}, r"manifest\.json: settings: "),
-        ({"tensors": None}, r"manifest\.json: lacks or misstates"),
-        ({"tensors": {}}, r"manifest\.json: tensors: '.*' is missing"),
-        ({"tensors": {"x": {"parts": ["values"]}}}, r"lacks or misstates 'x:values'"),
-        ({"tensors": {"x": []}}, r"lacks or misstates list indices"),
+        ({"architecture": ["a"]}, r"model\.ttsz: architecture: no str in its manifest"),
+        ({"settings": {"n_mel": 80}}, r"model\.ttsz: settings: n_mel: extra .*Known: .*text"),
+        ({"settings": None}, r"settings: no dict in its manifest"),
+        ({"settings": {"n_mels": -1}}, r"settings: no tacotron2 can be built"),
+        ({"settings": {"n_mels": 10**30}}, r"settings: no tacotron2 can be built"),
+        ({"settings": {"encoder_channels": [1] * 5000}}, r"\(more tensors than the 49 of the file"),
+        ({"tensors": None}, r"tensors: no dict in its manifest"),
+        ({"tensors": {}}, r"more tensors than the 0 of the file"),
+        ({"history": {}}, r"history: no list in its manifest"),
+        ({"history": [{}]}, r"history: stages without labels in its manifest"),
+        ({"changes": [{"layer": "x"}]}, r"changes: others than of tensors in its manifest"),
     ],
 )
-def test_manifest_that_misstates(folder, change, message):
-    artifact.save(folder, tiny(), ())
-    path = folder / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(ArtifactError, match=message):
-        artifact.load_model(folder)
+def test_a_manifest_that_misstates(path, change, message):
+    artifact.save(path, tiny())
+    forge(path, **change)
+    with pytest.raises(ArtifactError, match=message) as caught:
+        artifact.load_model(path)
+    assert str(caught.value).startswith(f"{path}: ")
 
 
-def test_forged_shape_is_refused_before_memory_is_taken(folder):
-    model = tiny()
-    artifact.save(folder, model, Magnitude(sparsity=0.9)(model, Context()))
-    path = folder / "manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["tensors"]["embedding.weight"]["shape"] = [2**60]
-    path.write_text(json.dumps(manifest))
-    with pytest.raises(ArtifactError, match=r"manifest\.json: embedding\.weight: its parts do not"):
-        artifact.load_model(folder)
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        (None, r"'embedding\.weight' is in no block"),
+        ([0], r"'embedding\.weight' is in no block"),
+        ([-1, {"shape": [148, 24]}], r"'embedding\.weight' is in no block"),
+        ([99, {"shape": [148, 24]}], r"'embedding\.weight' is in no block"),
+        ([True, {"shape": [148, 24]}], r"'embedding\.weight' is in no block"),
+        ([0, []], r"'embedding\.weight' is in no block"),
+        ([0, {"shape": 148}], r"'embedding\.weight' is in no block"),
+        ([0, {"shape": [148, True]}], r"'embedding\.weight' is in no block"),
+        (
+            [0, {"shape": [148, 25]}],
+            r"'embedding\.weight' has shape \(148, 25\), this tacotron2 exp",
+        ),
+        ([0, {"shape": [2**60]}], r"'embedding\.weight' has shape \(1152921504606846976,\), this"),
+        ([0, {"shape": [148, 24]}], r"model\.ttsz: "),
+    ],
+)
+def test_a_place_that_misstates(path, place, message):
+    places = bare(path)
+    forge(path, tensors=places | {"embedding.weight": place})
+    with pytest.raises(ArtifactError, match=message) as caught:
+        artifact.load_model(path)
+    assert str(caught.value).startswith(f"{path}: ")
 
 
-def test_file_that_is_no_safetensors(folder):
-    artifact.save(folder, tiny(), ())
-    weights, path = folder / "model.safetensors", folder / "manifest.json"
-    weights.write_bytes(b"no tensors at all")
-    manifest = json.loads(path.read_text()) | {"sha256": content_hash(weights)}
-    path.write_text(json.dumps(manifest))
-    with pytest.raises(ArtifactError, match=r"manifest\.json: lacks or misstates"):
-        artifact.load_model(folder)
+def test_tensors_that_are_missing_or_too_many(path):
+    places = bare(path)
+    forge(path, tensors=places | {"x": None})
+    with pytest.raises(ArtifactError, match=r"'x' has no place in this tacotron2"):
+        artifact.load_model(path)
+    renamed = {("y" if name == "embedding.weight" else name): places[name] for name in places}
+    forge(path, tensors=renamed)
+    with pytest.raises(ArtifactError, match=r"'embedding\.weight' is missing in this tacotron2"):
+        artifact.load_model(path)
 
 
-def small_hifigan():
-    torch.manual_seed(0)
-    return HifiGan(
-        HifiGanSettings(
-            channels=(8, 4),
-            upsample_rates=(4,),
-            upsample_kernels=(8,),
-            resblocks=(ResblockSettings(kernel=3, inner=(4, 4, 4)),),
-        )
+def test_no_table_is_computed_that_dwarfs_what_is_stored(path):
+    """Else a few bytes could ask for any amount of memory."""
+    artifact.save(path, load_model(GOLDEN / "fastspeech2_tiny.pth.tar"))
+    manifest = artifact.load(path).manifest
+    places = manifest["tensors"] | {"encoder.position_enc": None, "decoder.position_enc": None}
+    forge(path, tensors=places, settings=manifest["settings"] | {"n_positions": 10**12})
+    with pytest.raises(ArtifactError, match="holds too little of its tensors"):
+        artifact.load_model(path)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A small file of weights with every kind of table, taken apart: (path, manifest, blocks)."""
+    block = ResblockSettings(kernel=3, dilations=(1,), inner=(4,))
+    settings = HifiGanSettings(
+        channels=(16, 8), upsample_rates=(4,), upsample_kernels=(8,), resblocks=(block,)
     )
+    model = HifiGan(settings).eval()
+    forms, kinds = {}, itertools.cycle((uniform, scaled, codebook, multibit))
+    weights = [(name, weight) for name, weight in model.named_parameters() if weight.dim() > 1]
+    for (name, weight), make in zip(weights, kinds, strict=False):
+        forms[name] = make((20 * weight.detach()).round().clamp(-2, 2).short())
+        weight.data.copy_(forms[name].dense())
+    path = tmp_path_factory.mktemp("small") / "x.ttsz"
+    artifact.save(path, model, quantized=forms)
+    assert artifact.quantized(path).keys() == forms.keys()
+    assert same(artifact.load_model(path), model)
+    contents = container.read(path)
+    blocks = [contents.block(number) for number in range(len(contents.places))]
+    return path.with_name("hostile.ttsz"), contents.manifest, blocks
 
 
-@pytest.mark.parametrize(("make", "key"), [(tiny, "state_dict"), (small_hifigan, "generator")])
-def test_public_checkpoint(tmp_path, make, key):
-    model = make()
-    path = tmp_path / "model.pt.gz"
-    size = artifact.save_public_checkpoint(path, model)
-    assert size == path.stat().st_size
-    with gzip.open(path) as file:
-        contents = torch.load(file, weights_only=True)
-    assert contents.keys() == {key, "tts_compress_settings"}
-    assert contents[key].keys() == model.state_dict().keys()
-    assert same(load_model(path), model)
-    assert [file.name for file in tmp_path.iterdir()] == ["model.pt.gz"]
+def uniform(levels):
+    return Uniform(levels, torch.full((len(levels), 1), 0.5))
 
 
-def test_public_checkpoint_keeps_what_no_tensor_tells(tmp_path):
-    model = tiny()
-    model.settings = model.settings.model_copy(update={"text": "phones"})
-    artifact.save_public_checkpoint(tmp_path / "model.pt.gz", model)
-    assert load_model(tmp_path / "model.pt.gz").settings.text == "phones"
+def scaled(levels):
+    sizes = matrix_shape(levels.shape)
+    return Scaled(levels, torch.tensor(0.5), *((torch.arange(n) % 5 - 2).char() for n in sizes))
 
 
-def test_public_checkpoint_has_the_size_of_plain_gzip_and_the_same_bytes_each_time(tmp_path):
-    model = tiny()
-    Magnitude(sparsity=0.5)(model, Context())
-    for level in (1, 6, 9):
-        first, second = tmp_path / f"{level}.gz", tmp_path / f"again-{level}.gz"
-        size = artifact.save_public_checkpoint(first, model, level)
-        artifact.save_public_checkpoint(second, model, level)
-        assert first.read_bytes() == second.read_bytes()
-        plain = gzip.decompress(first.read_bytes())
-        assert abs(size - len(gzip.compress(plain, level, mtime=0))) <= 64
-        assert zipfile.ZipFile(io.BytesIO(plain)).testzip() is None
+def codebook(levels):
+    return Codebook(levels, torch.tensor([[-1.5, -0.5, 0.0, 0.25, 1.0]]))
 
 
-def test_public_checkpoint_is_the_same_in_another_process(tmp_path):
-    there = tmp_path / "there.gz"
-    code = (
-        "import sys, torch; from tts_compress.artifact import save_public_checkpoint as save\n"
-        "from tts_compress.architectures.hifigan import *\n"
-        "torch.manual_seed(0)\n"
-        "block = ResblockSettings(kernel=3, inner=(4, 4, 4))\n"
-        "settings = HifiGanSettings(channels=(8, 4), upsample_rates=(4,), upsample_kernels=(8,), "
-        "resblocks=(block,))\n"
-        "save(sys.argv[1], HifiGan(settings))"
-    )
-    subprocess.run([sys.executable, "-c", code, str(there)], check=True)
-    artifact.save_public_checkpoint(tmp_path / "here.gz", small_hifigan())
-    assert there.read_bytes() == (tmp_path / "here.gz").read_bytes()
+def multibit(levels):
+    return MultiBit(levels, torch.tensor([[[0.5]], [[0.25]]]))
 
 
-def test_public_checkpoint_saves_no_more_than_it_shows(tmp_path):
-    model = tiny()
-    whole = artifact.save_public_checkpoint(tmp_path / "whole.gz", model)
-    large = torch.randn(100 * 148, 24)
-    large[:148] = model.embedding.weight.detach()
-    model.embedding.weight = nn.Parameter(large[:148])
-    assert artifact.save_public_checkpoint(tmp_path / "view.gz", model) == whole
+def loads_or_says_why(path):
+    """A hostile file may hold a network; else it is one line that says which file it is."""
+    message = f"{path}: loads"
+    try:
+        artifact.load_model(path)
+    except ArtifactError as error:
+        message = str(error)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_blocks_of_any_bytes_are_a_network_or_one_line(small, data):
+    path, manifest, blocks = small
+    number = data.draw(st.integers(0, len(blocks) - 1))
+    changed = bytearray(blocks[number])
+    for place in data.draw(st.lists(st.integers(0, 8 * len(changed) - 1), max_size=3)):
+        changed[place // 8] ^= 1 << place % 8
+    changed = bytes(changed[: data.draw(st.integers(0, len(changed)))])
+    changed += data.draw(st.binary(max_size=20))
+    container.write(path, manifest, [*blocks[:number], changed, *blocks[number + 1 :]])
+    loads_or_says_why(path)
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_manifests_of_any_values_are_a_network_or_one_line(small, data):
+    path, manifest, blocks = small
+    manifest = copy.deepcopy(manifest)
+    holder, key = manifest, data.draw(st.sampled_from(["architecture", "settings", "tensors"]))
+    while isinstance(holder[key], dict | list) and holder[key] and data.draw(st.integers(0, 4)):
+        holder = holder[key]
+        keys = list(holder) if isinstance(holder, dict) else range(len(holder))
+        key = data.draw(st.sampled_from(keys))
+    numbers = st.sampled_from([-1, 0, 1, 2, 8, 64, 2**15, 2**31, 2**63, 10**30])
+    plain = st.none() | st.booleans() | numbers | st.floats(-1, 1e9) | st.text(max_size=5)
+    holder[key] = data.draw(plain | st.lists(plain, max_size=3) | st.just({}) | st.just("float"))
+    container.write(path, manifest, blocks)
+    loads_or_says_why(path)

@@ -15,6 +15,7 @@ import soundfile
 import torch
 
 from tts_compress import load_model
+from tts_compress.artifact import pack_checkpoint, save
 from tts_compress.cli import main
 from tts_compress.training.textgrid import Interval, TextGrid, write_textgrid
 
@@ -63,6 +64,7 @@ def folder(tmp_path, monkeypatch):
         "no_voice": (str(FASTSPEECH2), "models/nobody"),
         "no_text": ("sentences.txt", "empty.txt"),
         "unspeakable": ("sentences.txt", "signs.txt"),
+        "broken": (str(FASTSPEECH2), "broken.ttsz"),
         "reads_no_text": (str(FASTSPEECH2), str(GOLDEN / "hifigan_tiny.pth.tar")),
     }
     for name, (old, new) in changed.items():
@@ -74,6 +76,9 @@ def folder(tmp_path, monkeypatch):
     tensors["mel_linear.bias"] = torch.full_like(tensors["mel_linear.bias"], torch.nan)
     torch.save({"model": tensors}, tmp_path / "nan.pt")
     torch.save({"model": tensors, "extra": Code(str(tmp_path / "ran"))}, tmp_path / "code.pt")
+    pack_checkpoint(tmp_path / "good.ttsz", FASTSPEECH2)
+    packed = (tmp_path / "good.ttsz").read_bytes()
+    (tmp_path / "broken.ttsz").write_bytes(packed[:100] + b"x" + packed[101:])
     (tmp_path / "no_results").mkdir()
     (tmp_path / "file").write_text("")
     return tmp_path
@@ -108,6 +113,7 @@ MISTAKES = {
     "synth FASTSPEECH2 Hello. --out file": r"^file: File exists\.$",
     "synth FASTSPEECH2 Hello. --out file/below": r"^file/below: Not a directory\.$",
     "synth FASTSPEECH2 Hello. --device nonsense": r"device: cannot use 'nonsense' \(.*Use cpu\.$",
+    "synth good.ttsz Hello. --keep int8 --device meta": r"int8: runs on the CPU alone, got 'meta'",
     "synth FASTSPEECH2 Hello. --config none.yaml": r"none\.yaml: no such file",
     "plan missing.yaml": r"missing\.yaml: no such file",
     "plan wrong_architecture.yaml": r"is wanted, 'tacotron2', got 'fastspeech2'",
@@ -123,6 +129,17 @@ MISTAKES = {
     "run no_voice.yaml": r"\.yaml:1: model: no such file or folder, got 'models/nobody'",
     "run good.yaml missing.yaml": r"missing\.yaml: no such file",
     "run good.yaml --out file": r"^file/good: cannot write results, Not a directory\.",
+    "inspect broken.ttsz": r"broken\.ttsz: truncated or altered, got a manifest of CRC-32",
+    "plan broken.yaml": r"broken\.ttsz: truncated or altered, got a manifest of CRC-32",
+    "pack missing.pt": r"missing\.pt: no such file",
+    "pack nan.pt -o out.ttsz": r"nan\.pt: 'mel_linear\.bias' is not finite",
+    "pack FASTSPEECH2 -o file": r"^file: exists already\. Name another file, or give --force\.$",
+    "pack FASTSPEECH2 -o none/x.ttsz": r"x\.ttsz: No such file or directory\.$",
+    "unpack missing.ttsz -o out.pt": r"missing\.ttsz: no such file",
+    "unpack broken.ttsz -o out.pt": r"broken\.ttsz: truncated or altered",
+    "unpack FASTSPEECH2 -o out.pt": r"fastspeech2_tiny\.pth\.tar: no \.ttsz file, starts with",
+    "unpack good.ttsz -o out.onnx": r"out\.onnx: no known kind of checkpoint by its name",
+    "unpack good.ttsz -o file": r"^file: exists already",
     "table no_results": r"no_results: no results, recipe\.json is missing",
     "pareto no_results -o docs/pareto": r"no_results: no results, recipe\.json is missing",
     "train nonsense corpus -o out": r"architecture: unknown, got 'nonsense'\. Known: fastsp",
@@ -187,7 +204,9 @@ NEEDS = {
     "plan": ("recipes", "Recipe files."),
     "run": ("recipes", "--out", "--jobs", "--limit", "--device"),
     "synth": ("checkpoint", "text", "--out", "--config", "--vocoder", "--seed"),
-    "inspect": ("checkpoint", "--config", "--couplings", "Voice folder, artifact folder or"),
+    "inspect": ("checkpoint", "--config", "--couplings", "Voice folder, .ttsz file or"),
+    "pack": ("checkpoint", "--out", "--config", "--force"),
+    "unpack": ("file", "--out", "--force", ".safetensors"),
     "table": ("runs", "Results of one recipe"),
     "pareto": ("runs", "--out", "Results of recipes"),
     "corpus": ("out", "--voice", "--utterances"),
@@ -242,6 +261,67 @@ def test_inspect_shows_what_belongs_together(call):
     assert re.search(rf"(?m)^decoder\.attention_rnn +units +40 +{unit:,}$", out)
     assert re.search(r"  cannot leave: symbols are what the network reads\n", out)
     assert re.search(r"couplings with [\d,]+ units that can leave, and \d+ whose units cannot", out)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt", ".pth.tar", ".pth.tar.gz"])
+def test_what_is_packed_and_unpacked_is_the_same(folder, call, suffix):
+    code, out, err = call("pack", FASTSPEECH2)
+    packed = folder / "fastspeech2_tiny.ttsz"
+    before, after = FASTSPEECH2.stat().st_size, packed.stat().st_size
+    assert (code, err) == (0, "")
+    assert re.match(
+        rf"fastspeech2_tiny\.ttsz  {after:,} bytes, {before / after:.2f} times smaller than /.*"
+        rf"fastspeech2_tiny\.pth\.tar of {before:,}\n$",
+        out,
+    )
+    assert call("unpack", packed, "-o", f"out{suffix}")[0] == 0
+    networks = [load_model(path) for path in (FASTSPEECH2, packed, f"out{suffix}")]
+    dense, *others = (network.state_dict() for network in networks)
+    for other in others:
+        assert dense.keys() == other.keys()
+        assert all(torch.equal(dense[name], tensor) for name, tensor in other.items())
+    assert all(network.settings == networks[0].settings for network in networks)
+    assert call("unpack", packed, "-o", f"out{suffix}", "--force")[0] == 0
+
+
+def test_inspect_shows_how_a_file_holds_a_network_and_what_was_done(call, tmp_path):
+    path, model = tmp_path / "small.ttsz", load_model(GOLDEN / "tacotron2_tiny.pt")
+    stages = [{"label": "magnitude 40 %", "method": "magnitude", "sparsity": 0.4}]
+    artifact = save(path, model, history=stages)
+    code, out, _ = call("inspect", path)
+    assert code == 0
+    lines = out.splitlines()
+    assert max(len(line.rstrip()) for line in lines[1:-3]) <= 80
+    n_weights = sum(parameter.numel() for parameter in model.parameters())
+    assert lines[-3:] == [
+        "1. magnitude 40 % (method: magnitude, sparsity: 0.4)",
+        f"A tacotron2 of {n_weights:,} weights, compressed: magnitude 40 %.",
+        f"{path.stat().st_size:,} bytes in this file",
+    ]
+    number, _ = artifact.manifest["tensors"]["decoder.decoder_rnn.weight_hh"]
+    bits = 8 * artifact.manifest["blocks"][number][0] / (192 * 48)
+    table = re.sub(r"\.( [^\n]*)\n +(\S+) *\n", r".\2\1\n", out)  # names of two lines
+    assert re.search(rf"decoder\.decoder_rnn\.weight_hh +float +{number} +{bits:.2f}\n", table)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_packed_network_and_vocoder_speak_as_the_checkpoints(folder, call):
+    vocoder, config = GOLDEN / "hifigan_tiny.pth.tar", GOLDEN / "hifigan_tiny_config.json"
+    assert call("pack", vocoder, "--config", config, "-o", "v.ttsz")[0] == 0
+    given = ("--vocoder", vocoder, "--vocoder-config", config)
+    assert call("synth", FASTSPEECH2, "How are you?", "-o", "one", *given)[0] == 0
+    assert call("synth", "good.ttsz", "How are you?", "-o", "two", "--vocoder", "v.ttsz")[0] == 0
+    one, two = ((folder / name / "001.wav").read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_a_packed_network_is_the_model_of_a_recipe(folder, call):
+    text = (folder / "good.yaml").read_text().replace(str(FASTSPEECH2), "good.ttsz")
+    (folder / "packed.yaml").write_text(text)
+    for command in ("plan", "run"):
+        code, out, err = call(command, "packed.yaml")
+        assert (code, err) == (0, ""), err
+        assert "magnitude 60 %" in out
 
 
 @pytest.fixture

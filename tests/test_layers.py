@@ -12,12 +12,13 @@ PACKAGE = Path(__file__).parents[1] / "tts_compress"
 # Lowest first; a module may import its own layer and those before it.
 LAYERS = (
     ("errors", "files"),
-    ("extras", "yaml_file"),
+    ("container", "extras", "yaml_file"),
     ("text", "audio"),
     ("architectures",),
     ("quantized",),
-    ("encodings", "methods"),
+    ("encodings", "int8", "methods"),
     ("recipe",),
+    ("exporting", "manifest"),
     ("artifact", "provenance", "records"),
     ("synthesis",),
     ("metrics",),
@@ -25,6 +26,7 @@ LAYERS = (
     ("trackers",),
     ("training",),
     ("pipeline", "plan"),
+    ("searching",),
     ("sweep",),
     ("cli",),
     ("__main__",),

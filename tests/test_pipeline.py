@@ -13,7 +13,7 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
-from tts_compress import load_model, recipe
+from tts_compress import artifact, load_model, recipe
 from tts_compress.architectures.checkpoints import save_voice
 from tts_compress.audio.wav import write_wav
 from tts_compress.errors import CheckpointError
@@ -105,12 +105,13 @@ def test_every_file_is_there_and_the_marker_names_the_run(spoken):
     for folder, name in zip(spoken, ("dense", "magnitude 60 %"), strict=True):
         assert sorted(path.name for path in folder.iterdir()) == [
             "DONE",
-            "artifact",
             "checkpoint.pt.gz",
             "layers.jsonl",
             "mels.safetensors",
+            "model.ttsz",
             "provenance.json",
             "records.jsonl",
+            "run.json",
             "timings.jsonl",
             "wavs",
         ]
@@ -120,8 +121,7 @@ def test_every_file_is_there_and_the_marker_names_the_run(spoken):
 def test_sizes_are_those_on_disk(spoken):
     for folder in spoken:
         values = values_of(folder)
-        files = [path.stat().st_size for path in (folder / "artifact").iterdir()]
-        assert values["artifact_bytes"] == {None: sum(files)}
+        assert values["artifact_bytes"] == {None: (folder / "model.ttsz").stat().st_size}
         assert values["gzip_bytes"] == {None: (folder / "checkpoint.pt.gz").stat().st_size}
 
 
@@ -150,7 +150,7 @@ def test_the_public_checkpoint_has_upstream_names_and_the_zeros_in_place(spoken)
     upstream = torch.load(GOLDEN / "fastspeech2_tiny.pth.tar", weights_only=False)["model"]
     public = public_tensors(spoken[1])
     assert set(public) == {name.removeprefix("module.") for name in upstream}
-    dense, pruned = (load_model(folder / "artifact").state_dict() for folder in spoken)
+    dense, pruned = (load_model(folder / "model.ttsz").state_dict() for folder in spoken)
     attention = [name for name in public if ".slf_attn.w_" in name or ".slf_attn.fc" in name]
     weights = [name for name in attention if name.endswith(".weight")]
     assert len(weights) == 16
@@ -165,7 +165,7 @@ def test_the_public_checkpoint_has_upstream_names_and_the_zeros_in_place(spoken)
 
 
 def test_artifact_and_public_checkpoint_speak_alike(spoken):
-    ours = speak(load_model(spoken[1] / "artifact"), SENTENCES)
+    ours = speak(load_model(spoken[1] / "model.ttsz"), SENTENCES)
     public = speak(load_model(spoken[1] / "checkpoint.pt.gz"), SENTENCES)
     kept = load_file(spoken[1] / "mels.safetensors")
     for number, (one, other) in enumerate(zip(ours, public, strict=True)):
@@ -215,7 +215,7 @@ def test_a_sentence_that_both_speak_is_timed(monkeypatch, spoken):
     monkeypatch.setattr(
         "tts_compress.metrics.taking.speak", lambda _, texts, __: timed.append(texts)
     )
-    model = load_model(spoken[0] / "artifact")
+    model = load_model(spoken[0] / "model.ttsz")
     texts = ("One.", "One two three four.", "One two.", "One two three.")
     ours = speak(model, texts)
     dense = [replace(s, stopped=s.text != "One two.") for s in ours]  # the median, without it
@@ -235,7 +235,7 @@ def test_a_sentence_that_both_speak_is_timed(monkeypatch, spoken):
 
 
 def test_which_sentences_never_stopped_is_kept(spoken, tmp_path):
-    speeches = speak(load_model(spoken[0] / "artifact"), SENTENCES)
+    speeches = speak(load_model(spoken[0] / "model.ttsz"), SENTENCES)
     speeches[1] = replace(speeches[1], stopped=False)
     Reference(speeches, [s.mel for s in speeches]).save(tmp_path / "mels.safetensors")
     found = Reference.load(tmp_path / "mels.safetensors", SENTENCES).speeches
@@ -243,7 +243,7 @@ def test_which_sentences_never_stopped_is_kept(spoken, tmp_path):
 
 
 def test_multiplications_are_those_of_the_sentences(spoken):
-    model = load_model(spoken[1] / "artifact")
+    model = load_model(spoken[1] / "model.ttsz")
     values = values_of(spoken[1])
     for number, speech in enumerate(speak(model, SENTENCES), 1):
         layers = sentence_macs(model, len(speech.ids), speech.mel.shape[1])
@@ -431,7 +431,7 @@ def test_a_mel_that_is_not_finite_is_a_recorded_failure(tmp_path, model, tensor)
     dense = runs_of(tmp_path, GOLDEN / model)[0]
     reference = do(dense, tmp_path)
     folder = do(ruined(dense, tensor, 1e38), tmp_path, reference)
-    speeches = speak(load_model(folder / "artifact"), SENTENCES)
+    speeches = speak(load_model(folder / "model.ttsz"), SENTENCES)
     assert {speech.failure for speech in speeches} == {"not finite"}
     values = values_of(folder)
     assert values["failed"] == {1: 1.0, 2: 1.0}
@@ -542,8 +542,11 @@ def test_an_acoustic_network_is_no_vocoder(tmp_path):
 
 
 def test_the_manifest_says_where_the_artifact_is_from(spoken):
-    manifest = json.loads((spoken[1] / "artifact" / "manifest.json").read_text())
-    assert manifest["run"]["stages"][0]["sparsity"] == 0.6
+    manifest = artifact.load(spoken[1] / "model.ttsz").manifest
+    asked = json.loads((spoken[1] / "run.json").read_text())
+    assert manifest["run"] == {"id": asked["id"], "model": asked["model"]}
+    assert (manifest["history"][0]["sparsity"], asked["stages"][0]["sparsity"]) == (0.6, 0.6)
+    assert manifest["summary"].endswith("weights, compressed: magnitude 60 %.")
     assert sum(change["stats"]["n_zero"] for change in manifest["changes"]) == 9830
 
 
@@ -558,6 +561,6 @@ def test_a_resized_network_is_the_model_of_another_recipe(tmp_path):
         first = do(dense, folder)
         second = do(resized, folder, first)
         weights += [values_of(path)["n_parameters"][None] for path in (first, second)]
-        voice = second / "artifact"
+        voice = second / "model.ttsz"
     assert weights[0] > weights[1] == weights[2] > weights[3]
     assert values_of(second)["failed"] == {1: 0.0, 2: 0.0}

@@ -74,7 +74,7 @@ def test_every_run_leaves_its_files(finished):
     for run in load(recipe).runs:
         folder = out / "tiny" / run.id
         assert done(out / "tiny", run)
-        assert (folder / "artifact" / "manifest.json").is_file()
+        assert (folder / "model.ttsz").is_file()
         assert (folder / "checkpoint.pt.gz").is_file()
         assert (folder / "records.jsonl").is_file()
     assert (out / "tiny" / "results.csv").read_text().count("\n") == 5
@@ -112,11 +112,11 @@ def test_runs_of_an_older_version_are_measured_again_and_not_compressed(finished
         lines = (folder / "records.jsonl").read_text().splitlines(keepends=True)
         older = [line for line in lines if "duration" not in line]
         (folder / "records.jsonl").write_text("".join(older))
-    made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("artifact/*")}
+    made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("model.ttsz")}
     taken = {path: (path / "records.jsonl").stat().st_mtime_ns for path in (dense, third)}
     sweep(load(recipe), tmp_path, Console(quiet=True), jobs=1)
     assert contents(tmp_path) == contents(out)
-    assert made == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("artifact/*")}
+    assert made == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("model.ttsz")}
     assert taken == {path: (path / "records.jsonl").stat().st_mtime_ns for path in (dense, third)}
 
 
@@ -189,7 +189,7 @@ def test_neither_jobs_nor_a_limit_before_change_a_byte(finished, tmp_path):
 def test_a_killed_sweep_completes_with_the_same_bytes(finished, tmp_path):
     recipe, out = finished
     dense, first, *_ = (tmp_path / "tiny" / run.id for run in load(recipe).runs)
-    for half_way in (dense / "artifact", first / "artifact" / "manifest.json"):
+    for half_way in (dense / "model.ttsz", first / "run.json"):
         process = start(recipe, tmp_path)
         deadline = time.monotonic() + 60
         while not half_way.exists() and time.monotonic() < deadline:
@@ -340,7 +340,7 @@ def test_the_dense_network_says_the_calibration_sentences_once(calibrated, tmp_p
     assert looked == [load_model(dense.model.path).settings]
     assert dense.calibration == ("How are you?", "Well.")
     widths = [
-        [block.heads for block in load_model(tmp_path / run.id / "artifact").settings.encoder]
+        [block.heads for block in load_model(tmp_path / run.id / "model.ttsz").settings.encoder]
         for run in (dense, masked, resized)
     ]
     assert widths == [[2, 2], [2, 2], [1, 1]]

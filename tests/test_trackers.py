@@ -22,7 +22,6 @@ OLD_SQL = "ignore:The ``noload`` loader strategy is deprecated"  # MLflow 3.17 o
 def write_run(folder, name, distances, size):
     """Writes a run that is done, with two sentences of sound."""
     (folder / "wavs").mkdir(parents=True)
-    (folder / "artifact").mkdir()
     records = [
         Record(folder.name, "mcd_dtw_db", number, float(distance), "dB")
         for number, distance in enumerate(distances, 1)
@@ -37,9 +36,8 @@ def write_run(folder, name, distances, size):
         sound = 0.5 * np.sin(np.arange(2205) * 0.1 * number)
         soundfile.write(folder / "wavs" / f"{number:03d}.wav", sound, RATE)
     stages = [{"method": "magnitude", "sparsity": 0.5, "include": ["rnn", "cnn"]}]
-    run = {"seed": 3, "stages": [] if name == "dense" else stages}
-    manifest = {"architecture": "tacotron2", "run": run}
-    (folder / "artifact" / "manifest.json").write_text(json.dumps(manifest))
+    run = {"architecture": "tacotron2", "seed": 3, "stages": [] if name == "dense" else stages}
+    (folder / "run.json").write_text(json.dumps(run))
     (folder / "DONE").touch()
 
 

@@ -1,35 +1,36 @@
-"""What a run leaves: the network packed in safetensors, and a manifest that says how to read it."""
+"""A network as one file, a .ttsz: its tensors coded, and a manifest that says what they are.
 
-import gzip
-import io
-import json
-import os
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+The manifest says what the network is (``architecture``, ``settings``), what was done to it
+(``summary`` in words, ``history`` as settings of stages, ``changes`` of each tensor), what run it
+is of (``run``), and where its tensors are: ``tensors`` has ``[block, spec]`` of each by name, in
+the order in which blocks hold them, or null of one that the architecture computes by itself.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from tts_compress.architectures import ARCHITECTURES
+from tts_compress import container
+from tts_compress.architectures import checkpoints
 from tts_compress.architectures.base import Architecture
-from tts_compress.architectures.checkpoints import FOLDER_READERS, build, content_hash
-from tts_compress.architectures.reading import SETTINGS
-from tts_compress.encodings import decode, encode
-from tts_compress.errors import ArtifactError, CheckpointError, nearest
-from tts_compress.files import replaced
+from tts_compress.architectures.checkpoints import FILE_READERS, Paths, fill
+from tts_compress.container import Container
+from tts_compress.encodings import Item, describe, pack, unpack
+from tts_compress.errors import ArtifactError, nearest
+from tts_compress.exporting import known
+from tts_compress.manifest import AGAIN, checked, errors_of, may_compute, opened
 from tts_compress.methods.base import Change
+from tts_compress.quantized import Quantized
 from tts_compress.recipe import Run
 
-FORMAT = 1
-"""The newest format of manifest.json that this version reads; it reads all from 1."""
-
-WEIGHTS, MANIFEST = "model.safetensors", "manifest.json"
+OWN_BLOCK = 4096
+"""Weights from which on a tensor has a block of its own; smaller ones share the first block."""
 
 
 @dataclass(frozen=True)
@@ -37,188 +38,233 @@ class Artifact:
     """A compressed network on disk.
 
     Attributes:
-        folder: Where its files are.
-        manifest: What manifest.json says.
-        n_bytes: Size of both files, as they are on disk.
+        path: The file.
+        manifest: What it says.
+        n_bytes: Size of the file.
     """
 
-    folder: Path
+    path: Path
     manifest: dict[str, Any]
     n_bytes: int
 
 
 def save(
-    folder: str | Path, model: nn.Module, changes: Sequence[Change], *, run: Run | None = None
+    path: str | Path,
+    model: nn.Module,
+    changes: Sequence[Change] = (),
+    *,
+    run: Run | None = None,
+    quantized: Mapping[str, Quantized] | None = None,
+    history: Sequence[Mapping[str, Any]] = (),
 ) -> Artifact:
-    """Writes a network to a new folder, whole or not at all; the same network gives the same bytes.
+    """Writes a network to a file, whole or not at all; the same network gives the same bytes.
 
     Args:
-        folder: Where to; must not exist.
+        path: Where to; a file that is there is replaced.
         model: One of our architectures.
         changes: What was done to it.
-        run: What it comes from, to be kept with it.
+        run: What it comes from; its stages end the history.
+        quantized: What its tensors were made of, by name, where stages quantized them.
+        history: What was done before this run, as `history` gives it.
 
     Raises:
-        ArtifactError: The folder exists, or the network is not one of ours.
+        ArtifactError: The network is not one of ours, or a tensor is not what it was made of.
     """
-    folder = Path(folder)
-    if folder.exists():
-        raise ArtifactError(f"{folder}: exists already. Remove it or choose another folder.")
-    network = _known(model, folder)
-    parts: dict[str, Tensor] = {}
-    tensors: dict[str, dict[str, Any]] = {}
-    for name, tensor in network.state_dict().items():
-        encoding, packed = encode(tensor.detach().cpu())
-        tensors[name] = {"encoding": encoding, "shape": list(tensor.shape), "parts": list(packed)}
-        parts |= {f"{name}:{part}": values for part, values in packed.items()}
-    with _renamed_when_done(folder) as partial:
-        (partial / WEIGHTS).write_bytes(safetensors.torch.save(parts))
-        manifest = {
-            "format": FORMAT,
-            "architecture": network.architecture,
-            "settings": network.settings.to_dict(),
-            "sha256": content_hash(partial / WEIGHTS),
-            "run": {"id": run.id, **run.resolved()} if run else None,
-            "changes": [asdict(change) for change in changes],
-            "tensors": tensors,
-        }
-        (partial / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    return Artifact(folder, manifest, _size(folder))
+    path = Path(path)
+    network = known(model, path)
+    blocks, tensors = _packed(network, quantized or {}, path)
+    stages = [{"label": s.label, **s.model_dump(mode="json")} for s in run.stages] if run else []
+    done = [*map(dict, history), *stages]
+    manifest = {
+        "architecture": network.architecture,
+        "settings": network.settings.to_dict(),
+        "summary": _summary(network, [stage["label"] for stage in done]),
+        "history": done,
+        "run": {"id": run.id, "model": list(run.model.sha256)} if run else None,
+        "changes": [_rounded(change) for change in changes],
+        "tensors": tensors,
+    }
+    container.write(path, manifest, blocks)
+    return load(path)
 
 
-def load(folder: str | Path) -> Artifact:
-    """Gives an artifact once its manifest can be read and its tensors are those that were saved.
+def pack_checkpoint(
+    path: str | Path, checkpoint: str | Path, config: Paths | None = None
+) -> Artifact:
+    """Writes any checkpoint as an artifact, without losing a bit; an artifact is coded anew.
+
+    Args:
+        path: Where to; a file that is there is replaced.
+        checkpoint: What `load_model` of checkpoints takes.
+        config: What comes with it.
 
     Raises:
-        ArtifactError: A file is missing or altered, or of a newer format.
+        CheckpointError: The checkpoint cannot be read.
+        ArtifactError: It is an artifact, and damaged.
     """
-    folder = Path(folder)
-    path = folder / MANIFEST
-    if not path.is_file() or not (folder / WEIGHTS).is_file():
-        raise ArtifactError(
-            f"{folder}: no artifact, {MANIFEST} or {WEIGHTS} is missing. Save again."
-        )
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"{path}: truncated or altered ({error}). Save it again.") from None
-    number = manifest.get("format") if isinstance(manifest, dict) else None
-    if not isinstance(number, int) or number < 1:
-        raise ArtifactError(f"{path}: no manifest of an artifact, got format {number!r}.")
-    if number > FORMAT:
-        raise ArtifactError(
-            f"{path}: format {number}, this version reads 1 to {FORMAT}. Upgrade tts_compress."
-        )
-    found = content_hash(folder / WEIGHTS)
-    if found != manifest.get("sha256"):
-        raise ArtifactError(
-            f"{folder / WEIGHTS}: truncated or altered, got SHA-256 {found}, the manifest says "
-            f"{manifest.get('sha256')}. Save it again."
-        )
-    return Artifact(folder, manifest, _size(folder))
+    model = checkpoints.load_model(checkpoint, config)
+    checkpoint = Path(checkpoint)
+    if not checkpoint.is_file() or not container.is_container(checkpoint):
+        return save(path, model)
+    manifest = load(checkpoint).manifest
+    changes = [Change(**change) for change in manifest["changes"]]
+    past, forms = manifest["history"], quantized(checkpoint)
+    return save(path, model, changes, quantized=forms, history=past)
 
 
-def load_model(folder: str | Path) -> Architecture:
+def _packed(
+    network: Architecture, quantized: Mapping[str, Quantized], path: Path
+) -> tuple[list[bytes], dict[str, Any]]:
+    """Gives the blocks of a network, and where in them each of its tensors is."""
+    state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
+    for name, form in quantized.items():
+        if not _same(form.dense(), state[name]):
+            raise ArtifactError(
+                f"{path}: {name!r} is not what it was quantized to. Save it without its integers."
+            )
+    stored = _stored(network, state)
+    small = [name for name in stored if state[name].numel() < OWN_BLOCK]
+    shared = [small] if small else []
+    blocks: list[bytes] = []
+    tensors = dict[str, Any].fromkeys(state)
+    for names in (*shared, *([name] for name in stored if name not in small)):
+        items = [Item(state[name], quantized.get(name)) for name in names]
+        specs = map(describe, items)
+        tensors |= {name: [len(blocks), spec] for name, spec in zip(names, specs, strict=True)}
+        blocks.append(pack(items))
+    return blocks, tensors
+
+
+def _stored(network: Architecture, state: Mapping[str, Tensor]) -> list[str]:
+    """Gives the names of tensors that are not what the architecture computes by itself."""
+    computed = network.computed()
+    stored = [n for n, t in state.items() if n not in computed or not _same(computed[n], t)]
+    return stored if may_compute(state, stored) else list(state)
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are the same to the bit."""
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    bits = [tensor.contiguous().reshape(-1).view(torch.uint8) for tensor in (one, other)]
+    return torch.equal(*bits)
+
+
+def _summary(network: Architecture, labels: Sequence[str]) -> str:
+    """Says in a sentence what a network is and what was done to it."""
+    n_weights = sum(parameter.numel() for parameter in network.parameters())
+    what = f"A {network.architecture} of {n_weights:,} weights"
+    return f"{what}, compressed: {', '.join(labels)}." if labels else f"{what}, not compressed."
+
+
+def _rounded(change: Change) -> dict[str, Any]:
+    """Gives a change as plain values, without digits that nobody reads, nor what is no number."""
+    stats = {key: value for key, value in change.stats.items() if math.isfinite(value)}
+    short = {key: float(f"{value:.5g}") if value % 1 else value for key, value in stats.items()}
+    return {**asdict(change), "stats": short}
+
+
+def history(path: str | Path) -> list[dict[str, Any]]:
+    """Gives the settings of the stages that a checkpoint went through; none if it is no .ttsz."""
+    path = Path(path)
+    if not path.is_file() or not container.is_container(path):
+        return []
+    return list(load(path).manifest["history"])
+
+
+def load(path: str | Path) -> Artifact:
+    """Gives an artifact once its manifest can be read; its tensors are checked as they are read.
+
+    Raises:
+        ArtifactError: The file is missing, altered, or of a newer format.
+    """
+    path = Path(path)
+    contents = opened(path)
+    return Artifact(path, contents.manifest, contents.n_bytes)
+
+
+def load_model(path: str | Path) -> Architecture:
     """Gives the network of an artifact.
 
     Raises:
         ArtifactError: The artifact is damaged, or its parts do not make a network.
     """
-    artifact = load(folder)
-    where, manifest = artifact.folder / MANIFEST, artifact.manifest
-    name = str(manifest.get("architecture"))
-    if name not in ARCHITECTURES:
-        raise ArtifactError(
-            f"{where}: architecture: unknown, got {name!r}. {nearest(name, ARCHITECTURES)}"
-        )
-    try:
-        settings = ARCHITECTURES[name].Settings.from_dict(manifest["settings"])
-        parts = load_file(artifact.folder / WEIGHTS)
-        tensors = {
-            tensor: _decoded(tensor, packed, parts)
-            for tensor, packed in manifest["tensors"].items()
-        }
-        return build(settings, tensors, "tensors")
-    except (KeyError, TypeError, AttributeError, safetensors.SafetensorError) as error:
-        raise ArtifactError(f"{where}: lacks or misstates {error}. Save it again.") from None
-    except (ArtifactError, CheckpointError) as error:
-        raise ArtifactError(f"{where}: {error}") from None
+    path = Path(path)
+    contents, network = checked(path)
+    with errors_of(path):
+        return fill(network, dict(_values(contents, network)), "tensors")
 
 
-def tensors(folder: str | Path) -> Iterator[tuple[str, Tensor]]:
-    """Gives the tensors of an artifact by name, one at a time, so that only one is held.
+def tensors(path: str | Path) -> Iterator[tuple[str, Tensor]]:
+    """Gives the tensors of an artifact by name, a block at a time, so that no more are held.
 
     Raises:
         ArtifactError: The artifact is damaged.
     """
-    artifact = load(folder)
-    with safetensors.safe_open(artifact.folder / WEIGHTS, "pt") as file:
-        for name, packed in artifact.manifest["tensors"].items():
-            keys = [f"{name}:{part}" for part in packed["parts"]]
-            parts = {key: file.get_tensor(key) for key in keys}
-            yield name, _decoded(name, packed, parts)
+    yield from _values(*checked(Path(path)))
 
 
-def _decoded(name: str, packed: dict[str, Any], parts: dict[str, Tensor]) -> Tensor:
-    own = {part: parts.pop(f"{name}:{part}") for part in packed["parts"]}
-    return decode(packed["encoding"], own, packed["shape"], name)
-
-
-def save_public_checkpoint(path: str | Path, model: nn.Module, level: int = 6) -> int:
-    """Writes a network as its public project saves it, gzipped, and gives the size in bytes.
-
-    Beside the tensors are the network's settings, which public projects pass over: what a Tacotron2
-    reads or how many heads a FastSpeech2 has is in no tensor.
-
-    The size is that of one gzip stream of zlib at this level, so that it compares with published
-    ones. The same network gives the same bytes, whatever the file's name and the time.
-
-    Args:
-        path: The file.
-        model: One of our architectures.
-        level: Effort of gzip, 1 to 9.
+def tensor(path: str | Path, name: str) -> Tensor:
+    """Gives one tensor, and reads nothing but its block.
 
     Raises:
-        ArtifactError: The network is not one of ours.
+        ArtifactError: There is no such tensor, or the artifact is damaged.
     """
-    path = Path(path)
-    network = _known(model, path)
-    # A copy of each: torch saves the whole storage that a tensor looks into.
-    tensors = {name: t.detach().cpu().clone() for name, t in network.state_dict().items()}
-    saved = io.BytesIO()  # not straight to disk: torch hides why a write failed
-    torch.save({network.public_key: tensors, SETTINGS: network.settings.to_dict()}, saved)
-    with (
-        replaced(path) as partial,
-        partial.open("wb") as file,
-        gzip.GzipFile("", "wb", level, file, mtime=0) as packed,
-    ):
-        packed.write(saved.getbuffer())
-    return path.stat().st_size
+    contents, network = checked(Path(path))
+    places = contents.manifest["tensors"]
+    if name not in places:
+        raise ArtifactError(f"{path}: no tensor {name!r}. {nearest(name, places)}")
+    if places[name] is None:
+        return _computed(contents, network)[name]
+    return _dense(_block(contents, places[name][0])[name])
 
 
-def _known(model: nn.Module, where: Path) -> Architecture:
-    if not isinstance(model, Architecture):
+def quantized(path: str | Path) -> dict[str, Quantized]:
+    """Gives what the tensors of an artifact are made of, by name, where stages quantized them.
+
+    Raises:
+        ArtifactError: The artifact is damaged.
+    """
+    contents, _ = checked(Path(path))
+    blocks = (_block(contents, number) for number in range(len(contents.places)))
+    found = itertools.chain.from_iterable(block.items() for block in blocks)
+    return {name: form for name, form in found if isinstance(form, Quantized)}
+
+
+def _values(contents: Container, network: Architecture) -> Iterator[tuple[str, Tensor]]:
+    """Gives the tensors of a checked artifact, those of one block at a time."""
+    held: dict[str, Tensor | Quantized] = {}
+    for name, place in contents.manifest["tensors"].items():
+        if name not in held:
+            held |= _block(contents, place[0]) if place else _computed(contents, network)
+        yield name, _dense(held.pop(name))
+
+
+def _dense(value: Tensor | Quantized) -> Tensor:
+    return value.dense() if isinstance(value, Quantized) else value
+
+
+def _computed(contents: Container, network: Architecture) -> dict[str, Tensor]:
+    """Gives the tensors that a checked artifact leaves to its architecture."""
+    names = [name for name, place in contents.manifest["tensors"].items() if place is None]
+    computed = network.computed()
+    if not computed.keys() >= set(names):
         raise ArtifactError(
-            f"{where}: cannot save a {type(model).__name__}. Known: {', '.join(ARCHITECTURES)}."
+            f"{contents.path}: {min(set(names) - computed.keys())!r} is in no block. {AGAIN}"
         )
-    return model
+    return {name: computed[name] for name in names}
 
 
-@contextmanager
-def _renamed_when_done(folder: Path) -> Iterator[Path]:
-    """Gives a folder beside this one, which takes its name at the end, or is removed."""
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+def _block(contents: Container, number: int) -> dict[str, Tensor | Quantized]:
+    """Decodes one block of a checked artifact."""
+    places = contents.manifest["tensors"]
+    names = [name for name, place in places.items() if place and place[0] == number]
+    decoded = unpack(
+        contents.block(number),
+        [places[name][1] for name in names],
+        f"{contents.path}: block {number}",
+    )
+    return dict(zip(names, decoded, strict=True))
 
 
-def _size(folder: Path) -> int:
-    return sum((folder / name).stat().st_size for name in (WEIGHTS, MANIFEST))
-
-
-FOLDER_READERS[MANIFEST] = load_model
+FILE_READERS[container.MAGIC] = load_model

@@ -1,16 +1,20 @@
 """One run, from checkpoint to records: the only place that knows the order of the steps."""
 
 import functools
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from tts_compress import artifact
 from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.checkpoints import load_model
 from tts_compress.audio.wav import write_wav
+from tts_compress.container import ARTIFACT
 from tts_compress.errors import RecipeError
+from tts_compress.exporting import save_public_checkpoint
 from tts_compress.files import replaced
 from tts_compress.methods.base import Change, Context, Memory
 from tts_compress.methods.precision import round_parameters, stored_precision
@@ -38,8 +42,9 @@ def execute(run: Run, folder: Path, memory: Memory, reference: Path | None, devi
     vocode = _vocoder(run.evaluate.vocoder, run.evaluate.seed, device)
     take = Taker(run.id)
     model = _load(run.model, device)
-    made = _compress(take, model, run, _context(run, memory, folder, device), folder)
-    model = artifact.load_model(folder / "artifact").to(device)
+    made = _compress(take, model, run, context_of(run, memory, folder, device), folder)
+    _write_run(run, model.architecture, folder)
+    model = artifact.load_model(folder / ARTIFACT).to(device)
 
     dense = Reference.load(reference, run.evaluate.sentences) if reference else None
     spoken = _speak(model, dense, run.evaluate)
@@ -62,14 +67,21 @@ def measure_again(
     work = Work(device)
     before = read_provenance(folder)
     made = Made.read(folder)
-    model = artifact.load_model(folder / "artifact").to(device)
+    model = artifact.load_model(folder / ARTIFACT).to(device)
     spoken = Reference.load(folder / "mels.safetensors", run.evaluate.sentences)
     vocode = _vocoder(run.evaluate.vocoder, run.evaluate.seed, device)
     measure(Candidate(run, folder, model, spoken, memory), made, reference, vocode)
     work.write(folder, compressed=before.get("compressed", before))
 
 
-def _context(run: Run, memory: Memory, folder: Path, device: str) -> Context:
+def _write_run(run: Run, architecture: str, folder: Path) -> None:
+    """Says what was asked for, for reports."""
+    values = {"id": run.id, "architecture": architecture, **run.resolved()}
+    with replaced(folder / "run.json") as partial:
+        partial.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+
+def context_of(run: Run, memory: Memory, folder: Path, device: str) -> Context:
     """Gives what the stages of a run may ask for."""
     load_dense = functools.partial(_load, run.model, device)
     say = _calibration(run, memory, load_dense) if run.calibration else None
@@ -91,9 +103,8 @@ def _compress(take: Taker, model: Architecture, run: Run, context: Context, fold
         changed = stage(model, context)
         changes += changed
         pruned |= {change.layer for change in changed if stage.does == "prunes"}
-    round_parameters(model, precision, except_for=context.quantized)
-    saved = artifact.save(folder / "artifact", model, changes, run=run)
-    gzip_bytes = artifact.save_public_checkpoint(folder / "checkpoint.pt.gz", model)
+    saved = save(folder / ARTIFACT, model, changes, run, context, precision)
+    gzip_bytes = save_public_checkpoint(folder / "checkpoint.pt.gz", model)
     repeats, timed = taking.of_stages(take, context.measures)
     records = [
         take("gzip_bytes", gzip_bytes, unit="bytes"),
@@ -102,6 +113,21 @@ def _compress(take: Taker, model: Architecture, run: Run, context: Context, fold
         *repeats,
     ]
     return Made(records, timed)
+
+
+def save(
+    path: Path,
+    model: Architecture,
+    changes: Sequence[Change],
+    run: Run,
+    context: Context,
+    precision: torch.dtype | None,
+) -> artifact.Artifact:
+    """Saves what the stages of a run made, in the type that its weights fitted before."""
+    round_parameters(model, precision, except_for=context.quantized)
+    history = artifact.history(run.model.path)
+    quantized = context.quantized
+    return artifact.save(path, model, changes, run=run, quantized=quantized, history=history)
 
 
 def _load(given: Checkpoint, device: str) -> Architecture:

@@ -16,7 +16,7 @@ from tts_compress.files import replaced
 
 PROVENANCE = "provenance.json"
 
-MEASURES = 3
+MEASURES = 4
 """Counts up when measures are added, or are taken otherwise: finished runs are measured again."""
 
 PACKAGES = ("torch", "numpy", "scipy", "librosa", "soundfile", "jiwer", "pocketsphinx")

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tts_compress.container import ARTIFACT
 from tts_compress.errors import OutputError, RunError, TtsCompressError
 from tts_compress.files import locked, replaced
 from tts_compress.metrics.naturalness import predictor
@@ -95,8 +96,8 @@ def _described(failure: Exception) -> str:
 
 
 def done(folder: Path, run: Run) -> bool:
-    """Whether a run is finished."""
-    return (folder / run.id / "DONE").exists()
+    """Whether a run is finished; that of an older version, which left another artifact, is not."""
+    return all((folder / run.id / name).exists() for name in ("DONE", ARTIFACT))
 
 
 def measured(folder: Path, run: Run) -> bool:

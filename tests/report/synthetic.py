@@ -49,8 +49,7 @@ def make_results(folder, n_runs=4, n_sentences=3, name="synthetic", names=(), se
 
 def write_run(folder, name, speech, mels):
     """Writes one finished run."""
-    (folder / "artifact").mkdir(parents=True)
-    (folder / "wavs").mkdir()
+    (folder / "wavs").mkdir(parents=True)
     generator = np.random.default_rng(round(1000 * speech.distance))
     arrays, records = {}, [Record(folder.name, "gzip_bytes", None, 9e6 * (1 - speech.distance), "")]
     for number, mel in enumerate(mels):
@@ -69,8 +68,8 @@ def write_run(folder, name, speech, mels):
     machine = {"system": "Linux", "cores": 2, "memory_bytes": 8 * 2**30}
     provenance = {"tts_compress": "0.1.0", "machine": machine, "commit": "0123456789ab"}
     (folder / "provenance.json").write_text(json.dumps(provenance))
-    manifest = {"architecture": "tacotron2", "run": {"id": folder.name}}
-    (folder / "artifact" / "manifest.json").write_text(json.dumps(manifest))
+    run = {"architecture": "tacotron2", "id": folder.name}
+    (folder / "run.json").write_text(json.dumps(run))
     (folder / "DONE").write_text(name)
 
 

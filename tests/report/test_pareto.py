@@ -38,10 +38,10 @@ def write(folder, runs, dense="d0", architecture=None):
     index = [{"id": run, "name": name} for run, name in zip(ids, runs, strict=True)]
     (folder / "recipe.json").write_text(json.dumps({"name": folder.name, "runs": index}))
     for run, (size, speed, wrong, failed) in zip(ids, runs.values(), strict=True):
-        (folder / run / "artifact").mkdir(parents=True)
+        (folder / run).mkdir()
         if architecture:
-            manifest = folder / run / "artifact" / "manifest.json"
-            manifest.write_text(json.dumps({"architecture": architecture}))
+            asked = json.dumps({"architecture": architecture})
+            (folder / run / "run.json").write_text(asked)
         values = {"gzip_bytes": size * 1e6, "word_error_rate": wrong, "n_parameters": 4e6}
         records = [Record(run, metric, None, value, "unit") for metric, value in values.items()]
         records += [Record(run, "failed", n, float(n <= failed), "fraction") for n in (1, 2, 3)]

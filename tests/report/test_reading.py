@@ -87,10 +87,8 @@ def test_rows_have_intervals_and_paired_differences(results):
 
 def test_all_that_a_run_left_is_read(results):
     folder = results / "b1"
-    (folder / "artifact").mkdir()
     asked = {"seed": 3, "stages": [{"method": "magnitude"}], "sentences": ["One.", "Two."]}
-    manifest = {"architecture": "tacotron2", "run": asked}
-    (folder / "artifact" / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "run.json").write_text(json.dumps({"architecture": "tacotron2", **asked}))
     resized = {key: LAYER[key] for key in LAYER if key != "relative_error"} | {"layer": "other"}
     (folder / "layers.jsonl").write_text(f"{json.dumps(LAYER)}\n{json.dumps(resized)}\n")
     (folder / "provenance.json").write_text('{"torch": "2"}')
@@ -175,7 +173,7 @@ def test_empty_folders_are_empty(tmp_path):
         ("layers.jsonl", "{}\n", r"layers\.jsonl:1: no layer, got '{}'"),
         ("layers.jsonl", "\udcff", r"layers\.jsonl:1: no layer, got '\ufffd'"),
         ("provenance.json", "[1]", r"provenance\.json: truncated or altered \("),
-        ("artifact/manifest.json", "{", r"manifest\.json: truncated or altered \("),
+        ("run.json", "{", r"run\.json: truncated or altered \("),
     ],
 )
 def test_what_is_damaged_counts_as_failed(results, name, text, message):

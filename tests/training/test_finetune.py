@@ -260,7 +260,7 @@ def test_a_recipe_finetunes_what_it_pruned_and_resizes_it(tmp_path):
         folder.mkdir(parents=True)
         reference = None if run is dense else folders[dense] / "mels.safetensors"
         execute(run, folder, Memory(), reference, "cpu")
-    models = [artifact.load_model(folder / "artifact") for folder in folders.values()]
+    models = [artifact.load_model(folder / "model.ttsz") for folder in folders.values()]
     counts = [sum(p.numel() for p in model.parameters()) for model in models]
     assert counts[0] > counts[1] == counts[2]
     records = (folders[tuned] / "records.jsonl").read_text()

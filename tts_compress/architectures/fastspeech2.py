@@ -330,9 +330,9 @@ class FastSpeech2(Architecture):
 
     def computed(self) -> dict[str, Tensor]:
         """Gives counters of BatchNorm, and position tables that keep many of their columns."""
-        found = super().computed()
-        for name, stack in (("encoder", self.encoder), ("decoder", self.decoder)):
-            if stack.positions.dim <= 8 * len(stack.positions.columns):
+        found, positions = super().computed(), self.settings.positions
+        if positions is None or positions.dim <= 8 * len(positions.columns):
+            for name, stack in (("encoder", self.encoder), ("decoder", self.decoder)):
                 found[f"{name}.position_enc"] = stack.table()
         return found
 

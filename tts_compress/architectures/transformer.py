@@ -126,7 +126,7 @@ class Stack(nn.Module):
         positions: PositionSettings | None = None,
     ) -> None:
         super().__init__()
-        self.positions = positions or PositionSettings(dim=hidden, columns=tuple(range(hidden)))
+        self.hidden, self.positions = hidden, positions
         self.position_enc = nn.Parameter(self._table(n_positions), requires_grad=False)
         self.layer_stack = nn.ModuleList(Block(hidden, b, kernels, dropout) for b in blocks)
 
@@ -136,6 +136,8 @@ class Stack(nn.Module):
 
     def _table(self, length: int) -> Tensor:
         """Gives the position encoding of this network's features, ``(1, length, hidden)``."""
+        if self.positions is None:
+            return sinusoids(length, self.hidden)[None]
         return sinusoids(length, self.positions.dim)[None, :, list(self.positions.columns)]
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:

@@ -2,15 +2,20 @@
 
 import sys
 import warnings
+from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
 from tts_compress.cli.consoles import console, errors
 from tts_compress.cli.listen import listen
-from tts_compress.errors import TtsCompressError
+from tts_compress.errors import OutputError, RecipeError, TtsCompressError
+
+if TYPE_CHECKING:
+    from tts_compress.architectures.base import Architecture
+    from tts_compress.recipe import Recipe
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,7 +28,7 @@ INTERRUPTED = 130  # what typer exits with, too
 
 Recipes = Annotated[list[Path], typer.Argument(help="Recipe files.", show_default=False)]
 CheckpointPath = Annotated[
-    Path, typer.Argument(help="Voice folder, artifact folder or checkpoint file.")
+    Path, typer.Argument(help="Voice folder, .ttsz file or another checkpoint file.")
 ]
 Config = Annotated[
     list[Path] | None,
@@ -31,6 +36,14 @@ Config = Annotated[
         help="Config file of a public checkpoint, such as ming024's model.yaml; repeatable."
     ),
 ]
+
+
+class Keep(StrEnum):
+    """Numbers that weights can be kept in."""
+
+    INT8 = "int8"
+
+
 Device = Annotated[str, typer.Option(help="Where torch runs: cpu, cuda.")]
 
 
@@ -70,12 +83,46 @@ def run(
         int | None, typer.Option(min=1, help="Do only this many runs of each recipe.")
     ] = None,
 ) -> None:
-    """Do every run of the recipes that is not done yet, and show what came out."""
+    """Do every run of the recipes that is not done yet, and show what came out.
+
+    A recipe with a search is made a plain one first, as by the command search.
+    """
     from tts_compress.recipe import load
     from tts_compress.sweep import sweep
 
-    for recipe in [load(path) for path in recipes]:  # every recipe is checked before the first runs
-        sweep(recipe, out, console, device=device, jobs=jobs, limit=limit)
+    loaded = [(path, load(path)) for path in recipes]  # all are checked before the first runs
+    for path, recipe in loaded:
+        plain = load(_found(path, recipe, out, device)) if recipe.search else recipe
+        sweep(plain, out, console, device=device, jobs=jobs, limit=limit)
+
+
+@app.command()
+def search(
+    recipe: Annotated[Path, typer.Argument(help="Recipe with a search.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The plain recipe; runs/<recipe>/found.yaml by default."),
+    ] = None,
+    device: Device = "cpu",
+) -> None:
+    """Find what meets the target of a recipe, and write it as a plain recipe."""
+    from tts_compress.recipe import load
+
+    loaded = load(recipe)
+    if loaded.search is None:
+        known = "'search: {target: {bytes: 400_000}}'"
+        raise RecipeError(f"{recipe}: must have a search, got none. Give it one, as {known}.")
+    _found(recipe, loaded, Path("runs"), device, out)
+
+
+def _found(
+    path: Path, recipe: "Recipe", out: Path, device: str, found: Path | None = None
+) -> Path:
+    """Gives the plain recipe that a search finds."""
+    from tts_compress.searching import search
+
+    found = found or out / recipe.name / "found.yaml"
+    return search(path, recipe, found, console, device)
 
 
 @app.command()
@@ -90,6 +137,10 @@ def synth(
     vocoder_config: Annotated[Path | None, typer.Option(help="Its config.json.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of dropout and first phases.")] = 0,
     device: Device = "cpu",
+    keep: Annotated[
+        Keep | None,
+        typer.Option(help="Let 8-bit weights of .ttsz files stay so, where that is faster."),
+    ] = None,
 ) -> None:
     """Speak sentences with a checkpoint, one wav each."""
     from tts_compress import load_model
@@ -101,6 +152,10 @@ def synth(
     generator = (
         load_model(vocoder, vocoder_config, device, architecture="hifigan") if vocoder else None
     )
+    if keep:
+        _keep_int8(checkpoint, model)
+    if keep and vocoder and generator:
+        _keep_int8(vocoder, generator)
     speeches = speak(model, text, seed)
     out.mkdir(parents=True, exist_ok=True)
     wavs = iter(make_vocoder(generator, seed)([s.mel for s in speeches if s.audible]))
@@ -114,6 +169,16 @@ def synth(
             console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
+def _keep_int8(path: Path, model: "Architecture") -> None:
+    """Lets layers of a network run on the 8-bit weights of its file, and says which."""
+    from tts_compress import artifact, container
+    from tts_compress.int8 import keep_int8
+    from tts_compress.plan import show_kept
+
+    packed = path.is_file() and container.is_container(path)
+    show_kept(path, keep_int8(model, artifact.quantized(path) if packed else {}), console)
+
+
 @app.command()
 def inspect(
     checkpoint: CheckpointPath,
@@ -124,10 +189,74 @@ def inspect(
 ) -> None:
     """Show the groups, shapes, parameters, sparsity and bytes of a checkpoint."""
     from tts_compress import load_model
-    from tts_compress.plan import show_couplings, show_model
+    from tts_compress.plan import show_couplings, show_file, show_model
 
+    model = load_model(checkpoint, config)
     show = show_couplings if couplings else show_model
-    show(load_model(checkpoint, config), checkpoint, console)
+    show(model, checkpoint, console)
+    if not couplings:
+        show_file(checkpoint, console)
+
+
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
+
+
+@app.command()
+def pack(
+    checkpoint: CheckpointPath,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The .ttsz file; the checkpoint's name by default."),
+    ] = None,
+    config: Config = None,
+    force: Force = False,
+) -> None:
+    """Pack a checkpoint into one small .ttsz file, without losing a bit."""
+    from tts_compress import artifact
+    from tts_compress.exporting import plain_name
+
+    out = out or Path(f"{plain_name(checkpoint)}.ttsz")
+    _refuse(out, force)
+    n_bytes = artifact.pack_checkpoint(out, checkpoint, config).n_bytes
+    weights = checkpoint / "model.safetensors" if checkpoint.is_dir() else checkpoint
+    _show_written(out, n_bytes, weights)
+
+
+@app.command()
+def unpack(
+    file: Annotated[Path, typer.Argument(help="A .ttsz file.", show_default=False)],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The checkpoint: .safetensors, or as its public project saves it, "
+            ".pt, .pth or .pth.tar, each also with .gz.",
+            show_default=False,
+        ),
+    ],
+    force: Force = False,
+) -> None:
+    """Unpack a .ttsz file to a checkpoint that other programs read."""
+    from tts_compress.artifact import load_model
+    from tts_compress.exporting import export
+
+    _refuse(out, force)
+    _show_written(out, export(out, load_model(file)), file)
+
+
+def _refuse(out: Path, force: bool) -> None:
+    """Keeps a file that is there."""
+    if out.exists() and not force:
+        raise OutputError(f"{out}: exists already. Name another file, or give --force.")
+
+
+def _show_written(out: Path, n_bytes: int, source: Path) -> None:
+    before = source.stat().st_size
+    times = before / n_bytes if n_bytes < before else n_bytes / before
+    how = "smaller" if n_bytes < before else "larger"
+    line = f"{out}  {n_bytes:,} bytes, {times:.2f} times {how} than {source} of {before:,}"
+    console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 @app.command()

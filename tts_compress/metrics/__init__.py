@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tts_compress.metrics import attention, cost, intelligibility, mel, prosody, speed
+from tts_compress.metrics import attention, cost, intelligibility, mel, prosody, sizes, speed
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,12 @@ METRICS: dict[str, Metric] = {
         intelligibility.character_error_rate, "run", "fraction", "lower"
     ),
     "state_dict_bytes": Metric(cost.state_dict_bytes, "run", "bytes", "lower"),
+    "float32_bytes": Metric(sizes.float32_bytes, "run", "bytes", "lower"),
+    "float16_bytes": Metric(sizes.float16_bytes, "run", "bytes", "lower"),
+    "packed_bytes": Metric(sizes.packed_bytes, "run", "bytes", "lower"),
+    "packed_gzip_bytes": Metric(sizes.packed_gzip_bytes, "run", "bytes", "lower"),
+    "packed_zstd_bytes": Metric(sizes.packed_zstd_bytes, "run", "bytes", "lower"),
+    "entropy_bytes": Metric(sizes.entropy_bytes, "run", "bytes", "lower"),
     "n_parameters": Metric(cost.n_parameters, "run", "weights", "lower"),
     "n_nonzero": Metric(cost.n_nonzero, "run", "weights", "lower"),
     "sparsity": Metric(cost.sparsity, "run", "fraction", "none"),

@@ -10,10 +10,11 @@ import torch
 
 from tts_compress import artifact
 from tts_compress.architectures.base import Architecture
+from tts_compress.container import ARTIFACT
 from tts_compress.methods.base import Memory
 from tts_compress.metrics import hearing, naturalness, recognizers, taking
 from tts_compress.metrics.hearing import Sounds
-from tts_compress.metrics.layers import write_layers
+from tts_compress.metrics.layers import coded_bytes, stored_items, write_layers
 from tts_compress.metrics.reference import Reference
 from tts_compress.metrics.taking import Taker
 from tts_compress.recipe import Predictor, Run
@@ -80,9 +81,14 @@ def measure(ours: Candidate, made: Made, reference: Path | None, vocode: Vocoder
     evaluate, folder, take = ours.run.evaluate, ours.folder, Taker(ours.run.id)
     dense = Reference.load(reference, evaluate.sentences) if reference else None
     dense_folder = reference.parent if reference else folder
-    write_layers(folder / "layers.jsonl", ours.model, artifact.tensors(dense_folder / "artifact"))
+    path, dense_path = folder / ARTIFACT, dense_folder / ARTIFACT
+    items = stored_items(path)
+    write_layers(
+        folder / "layers.jsonl", ours.model, artifact.tensors(dense_path), coded_bytes(path, items)
+    )
     records = [
         *made.repeats,
+        *taking.of_items(take, list(items.values())),
         *taking.of_speech(take, ours.speech.speeches),
         *taking.of_work(take, ours.model, ours.speech.speeches),
         *taking.distances(take, ours.speech, dense or ours.speech),
@@ -91,7 +97,7 @@ def measure(ours: Candidate, made: Made, reference: Path | None, vocode: Vocoder
     ]
     beside = None
     if dense:
-        network = artifact.load_model(dense_folder / "artifact")
+        network = artifact.load_model(dense_folder / ARTIFACT)
         beside = (network.to(_device(ours.model)), dense.speeches)
     timed = taking.timings(take, (ours.model, ours.speech.speeches), beside, evaluate.seed)
     write_records(folder / TIMINGS, [*made.timed, *timed])

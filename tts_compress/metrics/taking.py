@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import nn
 
+from tts_compress.encodings import Item
 from tts_compress.methods import METHODS
 from tts_compress.metrics import METRICS
 from tts_compress.metrics.macs import sentence_macs
@@ -16,6 +17,14 @@ from tts_compress.records import Record
 from tts_compress.synthesis import Speech, follow, is_finite, speak
 
 OF_FILES = ("gzip_bytes", "artifact_bytes")
+OF_ITEMS = (
+    "float32_bytes",
+    "float16_bytes",
+    "packed_bytes",
+    "packed_gzip_bytes",
+    "packed_zstd_bytes",
+    "entropy_bytes",
+)
 OF_MODEL = ("state_dict_bytes", "n_parameters", "n_nonzero")
 OF_ATTENTION = (
     "attention_jumps_back",
@@ -49,6 +58,12 @@ def of_model(take: Taker, model: nn.Module, pruned: Collection[str]) -> Iterator
     names = sorted(known.keys() & pruned)
     if names:
         yield take("sparsity", METRICS["sparsity"].measure(model, names))
+
+
+def of_items(take: Taker, items: Sequence[Item]) -> Iterator[Record]:
+    """Gives what the tensors of a file take in ever better ways to store them."""
+    for name in OF_ITEMS:
+        yield take(name, METRICS[name].measure(items))
 
 
 def of_stages(take: Taker, measures: Mapping[str, float]) -> tuple[list[Record], list[Record]]:

@@ -6,8 +6,8 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 
+from tts_compress import load_model
 from tts_compress.architectures.base import Architecture
-from tts_compress.architectures.checkpoints import load_model
 from tts_compress.methods.base import Method
 from tts_compress.methods.choosing import choose
 from tts_compress.methods.structured import Structured

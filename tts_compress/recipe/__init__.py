@@ -5,7 +5,13 @@ from pathlib import Path
 
 from tts_compress.recipe.evaluating import evaluate
 from tts_compress.recipe.finding import checkpoint, sentences, training
-from tts_compress.recipe.forms import RecipeForm, checked_form, json_schema
+from tts_compress.recipe.forms import (
+    RecipeForm,
+    SearchForm,
+    TargetForm,
+    checked_form,
+    json_schema,
+)
 from tts_compress.recipe.runs import (
     Checkpoint,
     Evaluate,
@@ -16,6 +22,7 @@ from tts_compress.recipe.runs import (
     Training,
 )
 from tts_compress.recipe.sweeps import filled, names, points
+from tts_compress.recipe.writing import written
 from tts_compress.yaml_file import YamlFile, read_text
 
 __all__ = [
@@ -25,9 +32,12 @@ __all__ = [
     "Recipe",
     "Recording",
     "Run",
+    "SearchForm",
+    "TargetForm",
     "Training",
     "json_schema",
     "load",
+    "written",
 ]
 
 
@@ -46,6 +56,7 @@ def load(path: str | Path) -> Recipe:
     _check_needs(file, forms)
     _check_order(file, forms)
     form = forms[0]
+    _check_search(file, form)
     dense = Run(
         model=checkpoint(file, form.model, "model"),
         stages=(),
@@ -59,7 +70,8 @@ def load(path: str | Path) -> Recipe:
         stages = tuple(stage for stage in form.stages if stage.enabled)
         if stages:
             runs.append(dense.model_copy(update={"stages": stages, "name": name}))
-    return Recipe(name=form.name or file.path.stem, runs=tuple(runs), source=read_text(file.path))
+    name, source = form.name or file.path.stem, read_text(file.path)
+    return Recipe(name=name, runs=tuple(runs), source=source, search=form.search)
 
 
 ADVICE = {
@@ -75,6 +87,16 @@ def _check_needs(file: YamlFile, forms: Sequence[RecipeForm]) -> None:
             if stage.enabled and stage.needs in ADVICE and not getattr(form, stage.needs):
                 message = f"{stage.method} needs {stage.needs!r}, got none. {ADVICE[stage.needs]}"
                 raise file.error(["stages", index], message)
+
+
+def _check_search(file: YamlFile, form: RecipeForm) -> None:
+    """Says what a search lacks, or what it cannot be beside."""
+    if form.search and form.sweep:
+        message = f"cannot be beside a sweep, got one of {', '.join(form.sweep)}. Remove one."
+        raise file.error(["search"], message)
+    if form.search and not form.calibration:
+        message = f"needs 'calibration', got none. {ADVICE['calibration']}"
+        raise file.error(["search"], message)
 
 
 def _check_order(file: YamlFile, forms: Sequence[RecipeForm]) -> None:

@@ -16,7 +16,7 @@ def checkpoint(file: YamlFile, form: CheckpointForm, *keys: str) -> Checkpoint:
     if path.is_dir() and not (path / "model.safetensors").is_file():
         raise file.error(
             keys,
-            f"no model.safetensors in this folder, got {form.path!r}. Give a voice or an artifact.",
+            f"no model.safetensors in this folder, got {form.path!r}. Give a voice or a file.",
         )
     config = tuple(file.find(name, (*keys, "config")) for name in form.config)
     return Checkpoint(

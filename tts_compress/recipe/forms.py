@@ -1,9 +1,10 @@
 """What recipe files may say, and one clear line for what they may not."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -32,7 +33,7 @@ class Frozen(BaseModel):
 class CheckpointForm(Frozen):
     """A checkpoint as recipes name it."""
 
-    path: str = Field(description="Voice folder, artifact folder or checkpoint file.")
+    path: str = Field(description="Voice folder, .ttsz file or another checkpoint file.")
     config: list[str] = Field([], description="Config files of a public checkpoint.")
     architecture: str | None = Field(None, description="The architecture that it must be.")
 
@@ -103,6 +104,67 @@ class EvaluateForm(Frozen):
     )
 
 
+def _as_number(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and re.fullmatch(GROUPED, value) else value
+
+
+GROUPED = r"[1-9][0-9]*(_[0-9]+)*"
+Count = Annotated[int, Field(gt=0), BeforeValidator(_as_number, json_schema_input_type=int | str)]
+Bits = Annotated[int, Field(ge=2, le=8)]
+Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+
+
+class TargetForm(Frozen):
+    """What a search is to meet."""
+
+    bytes: Count | None = Field(None, description="Most bytes of the file, such as 400_000.")
+    ratio: float | None = Field(
+        None, gt=1, allow_inf_nan=False, description="Least ratio of float32 weights to the file."
+    )
+    mel_mae_db: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Most distance from the dense network, in its timing, in dB.",
+    )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        given = self.model_dump(exclude_none=True)
+        if len(given) != 1:
+            raise ValueError(f"must name one of {', '.join(type(self).model_fields)}, got {given}")
+        return self
+
+
+class SearchForm(Frozen):
+    """What is chosen to meet a target: how coarse all is, or bits and sparsity of each tensor."""
+
+    target: TargetForm = Field(description="One of bytes, ratio and mel_mae_db, with its value.")
+    method: Literal["rate_aware", "rounding"] = Field(
+        "rate_aware", description="Finds one rate_weight; or, of each tensor, bits and sparsity."
+    )
+    bits: list[Bits | None] = Field(
+        [2, 3, 4, 5, 6, 8],
+        min_length=1,
+        description="Choices for each tensor, for method: rounding; null leaves it as it is.",
+    )
+    sparsity: list[Fraction] = Field(
+        [0.0], min_length=1, description="Choices for each tensor, for method: rounding."
+    )
+
+    @model_validator(mode="after")
+    def _chooses(self) -> Self:
+        given = sorted(self.model_fields_set & {"bits", "sparsity"})
+        if given and self.method != "rounding":
+            raise ValueError(
+                f"{self.method} chooses no {' and '.join(given)}, got {self.method!r}; "
+                "method: rounding does"
+            )
+        if not any(bits or sparsity for bits in self.bits for sparsity in self.sparsity):
+            raise ValueError("must let something change, got no bits and no sparsity")
+        return self
+
+
 class RecipeForm(Frozen):
     """A recipe: which model, what is done to it, and what is measured."""
 
@@ -111,7 +173,7 @@ class RecipeForm(Frozen):
         pattern=r"^\w[\w.-]*$",
         description="Folder of its results: letters, digits and '._-'; by default the file's name.",
     )
-    model: PathOrForm = Field(description="Voice folder, artifact folder or checkpoint file.")
+    model: PathOrForm = Field(description="Voice folder, .ttsz file or another checkpoint file.")
     calibration: str | None = Field(
         None, description="Text file of sentences that stages may look at, one a line."
     )
@@ -119,6 +181,9 @@ class RecipeForm(Frozen):
         None, description="Text file of sentences that stages may train on, or {corpus: folder}."
     )
     stages: list[Stage] = Field(description="Methods, applied in this order.")
+    search: SearchForm | None = Field(
+        None, description="A target; what meets it is found, and becomes the last stages."
+    )
     evaluate: EvaluateForm = Field(description="What every run speaks, and how.")
     sweep: Sweep = Field(
         {},
@@ -133,6 +198,8 @@ FORMS: dict[str, type[BaseModel]] = {
     "vocoder": CheckpointForm,
     "evaluate": EvaluateForm,
     "training": TrainingForm,
+    "search": SearchForm,
+    "target": TargetForm,
     **METHODS,
 }
 

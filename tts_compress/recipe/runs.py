@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from tts_compress.methods import Stage
-from tts_compress.recipe.forms import GRIFFIN_LIM, Frozen
+from tts_compress.recipe.forms import GRIFFIN_LIM, Frozen, SearchForm
 
 
 class Checkpoint(Frozen):
     """A checkpoint and what it holds.
 
     Attributes:
-        path: Voice folder, artifact folder or checkpoint file.
+        path: Voice folder, .ttsz file or another checkpoint file.
         config: Config files that come with it.
         architecture: The one it must be; any if None.
         sha256: Content hash of the checkpoint, then of each config.
@@ -155,8 +155,10 @@ class Recipe(Frozen):
         name: Folder of its results.
         runs: What is done.
         source: Text of the file.
+        search: What is to be found before there is a plain recipe; None in a plain one.
     """
 
     name: str
     runs: tuple[Run, ...]
     source: str = ""
+    search: SearchForm | None = None

@@ -81,6 +81,7 @@ PARAMETERS = _of("n_parameters", " M")
 MACS = _of("macs_per_second")
 NONZERO_MACS = _of("effective_macs_per_second")
 GZIP = _of("gzip_bytes")
+FILE = _of("artifact_bytes")
 FLOAT32 = _of("state_dict_bytes")
 OF_DENSE = Column("of dense", _of_dense)
 MEL = _of("mel_mae_db")
@@ -99,6 +100,7 @@ COLUMNS = (
     PARAMETERS,
     MACS,
     GZIP,
+    FILE,
     OF_DENSE,
     MEL,
     MCD,

@@ -72,10 +72,31 @@ SIZE = {
         "gzip MB",
     ),
     "artifact_bytes": _megabytes(
-        "size of the artifact", "Size of the artifact's files, packed by our own encodings."
+        "size of the file", "Size of model.ttsz, the network entropy-coded in one file.", "file MB"
     ),
     "state_dict_bytes": _megabytes(
         "size as float32", "Size of the weights alone as float32 tensors, before any packing."
+    ),
+    "float32_bytes": _megabytes(
+        "stored as float32", "Size of the tensors that the file holds, with 32 bits a value."
+    ),
+    "float16_bytes": _megabytes(
+        "stored as float16", "Size of the tensors that the file holds, with 16 bits a value."
+    ),
+    "packed_bytes": _megabytes(
+        "packed",
+        "Size of the tensors in as few bits a weight as tell their values apart, zeros as a mask.",
+    ),
+    "packed_gzip_bytes": _megabytes(
+        "packed, gzip", "Size of the packed tensors through gzip, which sees levels as bytes."
+    ),
+    "packed_zstd_bytes": _megabytes(
+        "packed, zstd", "Size of the packed tensors through zstd, which sees levels as bytes."
+    ),
+    "entropy_bytes": _megabytes(
+        "order-0 entropy",
+        "What no code of each tensor's own frequencies can go below. The file is coded with "
+        "neighbours in view, and may.",
     ),
     "n_parameters": _millions(
         "parameters", "M", "Number of weights, zeros included.", short="params"

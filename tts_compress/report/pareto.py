@@ -245,9 +245,9 @@ def _voice(name: str, rows: tuple[Row, ...]) -> Voice:
 
 
 def _voice_name(folder: Path, dense: Row) -> str:
-    """Gives what the dense run's artifact is of, or the folder's name where it is gone."""
+    """Gives what network the dense run is of, or the folder's name where that is not said."""
     try:
-        text = (folder / dense.run_id / "artifact" / "manifest.json").read_text(encoding="utf-8")
+        text = (folder / dense.run_id / "run.json").read_text(encoding="utf-8")
         name = str(json.loads(text)["architecture"])
     except (OSError, ValueError, KeyError, TypeError):
         name = folder.name

@@ -2,7 +2,7 @@
 
 A folder of results has ``recipe.json`` (``{"name": ..., "runs": [{"id", "name"}, ...]}``, the dense
 run first) and a folder of each run's id. ``DONE`` there was written last, after ``records.jsonl``,
-``timings.jsonl``, ``artifact/``, ``wavs/`` and ``mels.safetensors``. What older versions did not
+``timings.jsonl``, ``run.json``, ``wavs/`` and ``mels.safetensors``. What older versions did not
 write is absent here, never an error.
 """
 
@@ -35,7 +35,9 @@ class Layer:
         sparsity: The fraction of them, from 0 to 1.
         relative_error: Norm of the difference to the dense tensor by the norm of that; None where
             the shape is another.
-        n_dense: Number of weights of the dense tensor.
+        n_dense: Number of weights of the dense tensor; None where that has no such tensor.
+        coded_bytes: Bytes that it takes in the file; None for runs of older versions.
+        bits_per_weight: The same in bits for each weight.
     """
 
     layer: str
@@ -46,6 +48,8 @@ class Layer:
     sparsity: float
     relative_error: float | None = None
     n_dense: int | None = None
+    coded_bytes: float | None = None
+    bits_per_weight: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class RunResult:
         units: Unit of each metric in its records.
         layers: Its tensors; empty for runs of older versions.
         provenance: Versions, machine, commit and time; empty for runs of older versions.
-        settings: What was asked for, as in the artifact's manifest: ``stages``, ``seed``, ...
+        settings: What was asked for, as in its ``run.json``: ``stages``, ``seed``, ...
         architecture: What the network is, such as ``tacotron2``.
         wavs: Its speech, by the number of the sentence; one without sound is absent.
         mels: Its ``mels.safetensors``.
@@ -227,7 +231,7 @@ def _run(results: Path, run_id: str, name: str) -> RunResult:
 
 def _done(folder: Path, run_id: str, name: str) -> RunResult:
     records = _records(folder)
-    manifest = _json(folder / "artifact" / "manifest.json")
+    settings = _json(folder / "run.json")
     mels = folder / "mels.safetensors"
     return RunResult(
         run_id,
@@ -238,8 +242,8 @@ def _done(folder: Path, run_id: str, name: str) -> RunResult:
         units={record.metric: record.unit for record in records},
         layers=_layers(folder / "layers.jsonl"),
         provenance=_json(folder / "provenance.json"),
-        settings=manifest.get("run") or {},
-        architecture=manifest.get("architecture"),
+        settings=settings,
+        architecture=settings.get("architecture"),
         wavs=_wavs(folder / "wavs"),
         mels=mels if mels.is_file() else None,
     )

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tts_compress.report import columns
 from tts_compress.report.columns import Column, notes
+from tts_compress.report.ladder import has_ladder, plot_ladder
 from tts_compress.report.plots import plot_size, plot_speed
 from tts_compress.report.reading import read_rows
 from tts_compress.report.rows import Row, indented
@@ -40,7 +41,7 @@ def write_results(folder: Path, console: Console) -> None:
     """Writes results.csv and the plots of a folder of results, and prints its table.
 
     ``size_distance.png`` is there where distances were taken, ``speed_distance.png`` where speeds
-    were, too.
+    were, too, ``sizes.png`` where the size ladder was.
     """
     name, rows = read_rows(folder)
     write(folder / "results.csv", runs_csv(rows))
@@ -59,6 +60,9 @@ def write_plots(name: str, rows: Sequence[Row], folder: Path) -> list[Path]:
         if any(needed <= row.values.keys() for row in rows[1:]):
             plot(name, rows, folder / file)
             written.append(folder / file)
+    if has_ladder(rows[0]):
+        plot_ladder(name, rows, folder / "sizes.png")
+        written.append(folder / "sizes.png")
     return written
 
 

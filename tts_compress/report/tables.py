@@ -14,6 +14,7 @@ from tts_compress.extras import needed
 from tts_compress.files import replaced
 from tts_compress.report import columns
 from tts_compress.report.columns import Column
+from tts_compress.report.ladder import ladder_table
 from tts_compress.report.measures import measure
 from tts_compress.report.reading import Results, RunResult
 from tts_compress.report.rows import ENDINGS, Row, compared
@@ -47,7 +48,12 @@ def write_tables(results: Sequence[Results], folder: Path) -> list[Path]:
     paths = [folder / f"results.{ending}" for ending in ("csv", "md", "tex", "parquet")]
     write(paths[0], recipes_csv(results))
     with_rows = [found for found in results if found.dense]
-    write(paths[1], "\n".join(markdown(found.name, found.rows) for found in with_rows))
+    texts = [
+        text
+        for found in with_rows
+        for text in (markdown(found.name, found.rows), ladder_table(found.name, found.rows))
+    ]
+    write(paths[1], "\n".join(filter(None, texts)))
     write(paths[2], "\n".join(latex(found.name, found.rows) for found in with_rows))
     with replaced(paths[3]) as partial:
         write_parquet(results, partial)

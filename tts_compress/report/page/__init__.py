@@ -29,6 +29,7 @@ SCRIPTS = (  # each needs what stands before it
     "pictures.js",
     "listen.js",
     "sentences.js",
+    "ladder.js",
     "layers.js",
     "facts.js",
     "main.js",

@@ -10,6 +10,7 @@ from rich.console import Console
 from tts_compress.errors import ArtifactError
 from tts_compress.report.frontier import EQUAL
 from tts_compress.report.intervals import Interval
+from tts_compress.report.ladder import BOUND, RUNGS
 from tts_compress.report.measures import MEASURES, SIZE, WORK, measure
 from tts_compress.report.page import images
 from tts_compress.report.page.assets import Arrays, Folder
@@ -22,6 +23,7 @@ COUNTS = ("words", "characters", "word_errors", "character_errors", "seconds")  
 RECORDED = "_recording"  # ends the names of measures of the recordings
 COLUMNS = (
     "gzip_bytes",
+    "artifact_bytes",
     "sparsity",
     "n_parameters",
     "speedup",
@@ -66,6 +68,8 @@ def page_data(voices: Sequence[Voice], folder: Folder, console: Console) -> dict
     units = {m: unit for v in voices for run in v.runs.values() for m, unit in run.units.items()}
     return {
         "measures": {name: _measure(name, unit) for name, unit in units.items()},
+        "ladder": {**RUNGS, BOUND: measure(BOUND).label},
+        "bound": BOUND,
         "scales": {
             name: {"low": scale.low, "high": scale.high, "unit": scale.unit, "css": scale.css()}
             | {"text": text}

@@ -133,15 +133,22 @@ function layerTable(run, names) {
         make("th", { scope: "row", text: layer.layer }),
         make("td", { text: layer.group }),
         make("td", { class: "number", text: layer.shape.join(" \u00d7 ") }),
-        make("td", { class: "number", text: number(100 * removed(layer), 1) }),
+        make("td", {
+          class: "number",
+          text: layer.n_dense === undefined ? "" : number(100 * removed(layer), 1),
+        }),
         make("td", { class: "number", text: number(100 * layer.sparsity, 1) }),
         make("td", {
           class: "number",
           text: layer.relative_error === undefined ? "" : number(layer.relative_error, 3),
         }),
+        make("td", {
+          class: "number",
+          text: layer.bits_per_weight === undefined ? "" : number(layer.bits_per_weight, 2),
+        }),
       ),
     );
-  const heads = ["Tensor", "Group", "Shape", "Removed, %", "Zeros, %", "Relative error"];
+  const heads = ["Tensor", "Group", "Shape", "Removed, %", "Zeros, %", "Relative error", "Bits per weight"];
   return [
     make(
       "thead",

@@ -85,6 +85,7 @@ function start() {
   startTrade();
   drawScales();
   startListening();
+  startLadder();
   startLayers();
   startFacts();
   change({ ...view, ...firstView(0), theme: null });
