@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from tts_compress import artifact, container
-from tts_compress.architectures.checkpoints import load_model
+from tts_compress.architectures.checkpoints import load_model, skeleton
+from tts_compress.architectures.fastspeech2 import FastSpeech2Settings
 from tts_compress.architectures.hifigan import HifiGan, HifiGanSettings, ResblockSettings
 from tts_compress.architectures.tacotron2 import Tacotron2, Tacotron2Settings
 from tts_compress.errors import ArtifactError, CheckpointError
@@ -151,12 +152,14 @@ def test_one_tensor_is_read_though_others_are_altered(path):
         artifact.tensor(path, "embeding.weight")
 
 
-def test_tensors_come_in_the_order_of_the_network(path):
+def test_tensors_come_block_by_block(path):
     model = tiny()
     places = bare(path)
     found = dict(artifact.tensors(path))
-    assert list(found) == list(model.state_dict())
+    assert found.keys() == model.state_dict().keys()
     assert all(torch.equal(found[name], value) for name, value in model.state_dict().items())
+    numbers = [places[name][0] if places[name] else len(places) for name in found]
+    assert numbers == sorted(numbers)
     sizes = {name: tensor.numel() for name, tensor in found.items() if places[name]}
     own = [name for name in sizes if places[name][0] > 0]
     assert min(sizes[name] for name in own) >= artifact.OWN_BLOCK
@@ -338,6 +341,36 @@ def test_no_table_is_computed_that_dwarfs_what_is_stored(path):
     places = manifest["tensors"] | {"encoder.position_enc": None, "decoder.position_enc": None}
     forge(path, tensors=places, settings=manifest["settings"] | {"n_positions": 10**12})
     with pytest.raises(ArtifactError, match="holds too little of its tensors"):
+        artifact.load_model(path)
+
+
+@pytest.fixture
+def positions(path):
+    """Writes an artifact whose tables of positions are computed, and gives its manifest."""
+    model = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
+    for stack in (model.encoder, model.decoder):
+        stack.position_enc.data = stack.table()
+    artifact.save(path, model)
+    return artifact.load(path).manifest
+
+
+def test_no_table_is_computed_before_its_widths_are_found_in_the_blocks(path, positions):
+    """Else a file that claims a width of millions takes gigabytes to refuse."""
+    settings, places = positions["settings"] | {"hidden": 10**7}, positions["tensors"]
+    shapes = skeleton(FastSpeech2Settings(**settings), path).state_dict()
+    for name, place in places.items():
+        if place:
+            place[1]["shape"] = list(shapes[name].shape)
+    forge(path, tensors=places, settings=settings)
+    for read in (artifact.load_model, lambda path: artifact.tensor(path, "encoder.position_enc")):
+        with pytest.raises(ArtifactError, match="block 0: cannot be decoded, got data of"):
+            read(path)
+
+
+def test_columns_of_positions_must_be_as_many_as_features(path, positions):
+    columns = {"dim": 32, "columns": [0, 1, 2]}
+    forge(path, settings=positions["settings"] | {"positions": columns})
+    with pytest.raises(ArtifactError, match=r"\(positions has 3 columns, of \d+ hidden features\)"):
         artifact.load_model(path)
 
 

@@ -17,6 +17,8 @@ import torch
 from tts_compress import load_model
 from tts_compress.artifact import pack_checkpoint, save
 from tts_compress.cli import main
+from tts_compress.methods import Uniform
+from tts_compress.methods.base import Context
 from tts_compress.training.textgrid import Interval, TextGrid, write_textgrid
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -203,6 +205,7 @@ def test_version(call):
 NEEDS = {
     "plan": ("recipes", "Recipe files."),
     "run": ("recipes", "--out", "--jobs", "--limit", "--device"),
+    "search": ("recipe", "--out", "--device"),
     "synth": ("checkpoint", "text", "--out", "--config", "--vocoder", "--seed"),
     "inspect": ("checkpoint", "--config", "--couplings", "Voice folder, .ttsz file or"),
     "pack": ("checkpoint", "--out", "--config", "--force"),
@@ -353,6 +356,26 @@ def test_synth_speaks_with_a_vocoder(folder, call):
 
 
 @pytest.mark.usefixtures("hasty")
+def test_synth_says_which_layers_keep_their_8_bits(folder, call):
+    model, context = load_model(FASTSPEECH2), Context()
+    Uniform(bits=8)(model, context)
+    save("8_bits.ttsz", model, quantized=context.quantized)
+    code, out, _ = call("synth", "8_bits.ttsz", "How are you?", "--keep", "int8")
+    lines = out.splitlines()
+    assert (code, lines[0]) == (0, "8_bits.ttsz:")
+    assert re.match(r"  +3 layers, [\d,]+ weights in float32 \(no int8 kernel\): ", lines[1])
+    assert re.match(r" +\d+ layers, [\d,]+ weights in float32 \(too small to be fa", lines[2])
+    assert lines[3:] == ["001.wav  0.10 s  'How are you?'"]
+    given = ("--vocoder", GOLDEN / "hifigan_tiny.pth.tar")
+    config = ("--vocoder-config", GOLDEN / "hifigan_tiny_config.json")
+    code, out, _ = call("synth", "good.ttsz", "How are you?", "--keep", "int8", *given, *config)
+    assert code == 0
+    nothing = "runs in float32, since no layer has uniform weights of 8 bits or fewer with"
+    assert out.startswith(f"good.ttsz: {nothing}")
+    assert f"\n{given[1]}: {nothing}" in out
+
+
+@pytest.mark.usefixtures("hasty")
 def test_a_warning_of_ours_is_one_line(folder, call):
     code, _, err = call("synth", FASTSPEECH2, "How are you \N{GRINNING FACE}?", "-o", "spoken")
     assert code == 0
@@ -366,6 +389,12 @@ def test_what_every_run_warns_of_is_shown_once(folder, call):
     assert code == 0
     assert err.startswith("text: left out '\N{GRINNING FACE}', which has no sound.")
     assert err.count("\n") == 1
+
+
+def test_a_search_needs_a_target(folder, call):
+    code, _, err = call("search", "good.yaml")
+    assert code == 2
+    assert err.startswith("good.yaml: must have a search, got none. Give it one, as 'search: {")
 
 
 def test_a_run_that_fails_is_one_line_and_the_others_are_done(folder, call):
@@ -420,12 +449,12 @@ def test_plan_shows_runs_and_what_they_select(folder, call):
 def test_run_table_and_pareto_show_the_same_results(folder, call):
     code, out, err = call("run", "good.yaml", "--jobs", "1")
     assert (code, err) == (0, "")
-    assert re.search(r"magnitude 60 % +0\.\d\d +\d\d\.\d % +\d", out)
+    assert re.search(r"magnitude 60 % +0\.\d\d +0\.\d\d +\d\d\.\d % +\d", out)
     shown = out[out.index("run ") :]
     code, out, _ = call("table", "runs/good")
     assert code == 0
     assert out[out.index("run ") :] == shown
-    assert out.endswith("runs/good/results.csv\n")  # nothing to plot: no sentence is speech
+    assert out.endswith("runs/good/results.csv runs/good/sizes.png\n")
     code, out, err = call("pareto", "runs/good", "-o", "docs/pareto")
     assert (code, err) == (0, "")
     assert out.endswith("docs/pareto.md docs/pareto.csv docs/pareto.png\n")

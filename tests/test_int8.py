@@ -223,11 +223,14 @@ def test_a_line_for_each_reason_names_the_largest_layers():
         Kept("encoder.0.w", 1000, None),
         Kept("encoder.1.w", 2000, None),
         Kept("decoder", 4000, None),
+        Kept("postnet.0.w", 500, None),
+        Kept("postnet.1.w", 100, "no int8 kernel"),
         *(Kept(name, 5 + ord(name), "too small to be faster") for name in "abcde"),
     ]
     assert shown(report).splitlines() == [
         "a.ttsz:",
-        "    3 layers, 7,000 weights in int8: decoder, encoder.*.w",
+        "    4 layers, 7,500 weights in int8: decoder, encoder.*.w, postnet.0.w",
+        "    1 layers, 100 weights in float32 (no int8 kernel): postnet.1.w",
         "    5 layers, 520 weights in float32 (too small to be faster): e, d, c, b, ...",
     ]
 

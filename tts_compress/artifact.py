@@ -6,7 +6,6 @@ is of (``run``), and where its tensors are: ``tensors`` has ``[block, spec]`` of
 the order in which blocks hold them, or null of one that the architecture computes by itself.
 """
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,7 +23,7 @@ from tts_compress.container import Container
 from tts_compress.encodings import Item, describe, pack, unpack
 from tts_compress.errors import ArtifactError, nearest
 from tts_compress.exporting import known
-from tts_compress.manifest import AGAIN, checked, errors_of, may_compute, opened
+from tts_compress.manifest import checked, errors_of, may_compute, opened
 from tts_compress.methods.base import Change
 from tts_compress.quantized import Quantized
 from tts_compress.recipe import Run
@@ -205,7 +204,7 @@ def tensors(path: str | Path) -> Iterator[tuple[str, Tensor]]:
 
 
 def tensor(path: str | Path, name: str) -> Tensor:
-    """Gives one tensor, and reads nothing but its block.
+    """Gives one tensor, and reads nothing but its block; all, if the architecture computes it.
 
     Raises:
         ArtifactError: There is no such tensor, or the artifact is damaged.
@@ -215,7 +214,7 @@ def tensor(path: str | Path, name: str) -> Tensor:
     if name not in places:
         raise ArtifactError(f"{path}: no tensor {name!r}. {nearest(name, places)}")
     if places[name] is None:
-        return _computed(contents, network)[name]
+        return dict(_values(contents, network))[name]
     return _dense(_block(contents, places[name][0])[name])
 
 
@@ -226,33 +225,30 @@ def quantized(path: str | Path) -> dict[str, Quantized]:
         ArtifactError: The artifact is damaged.
     """
     contents, _ = checked(Path(path))
-    blocks = (_block(contents, number) for number in range(len(contents.places)))
-    found = itertools.chain.from_iterable(block.items() for block in blocks)
-    return {name: form for name, form in found if isinstance(form, Quantized)}
+    return {name: form for name, form in _parts(contents) if isinstance(form, Quantized)}
 
 
 def _values(contents: Container, network: Architecture) -> Iterator[tuple[str, Tensor]]:
-    """Gives the tensors of a checked artifact, those of one block at a time."""
-    held: dict[str, Tensor | Quantized] = {}
-    for name, place in contents.manifest["tensors"].items():
-        if name not in held:
-            held |= _block(contents, place[0]) if place else _computed(contents, network)
-        yield name, _dense(held.pop(name))
+    """Gives the tensors of a checked artifact, those of one block at a time.
+
+    What the architecture computes comes last, when the widths that it is computed from have been
+    found in the blocks: until then they are only what the file claims.
+    """
+    for name, value in _parts(contents):
+        yield name, _dense(value)
+    names = [name for name, place in contents.manifest["tensors"].items() if place is None]
+    computed = network.computed() if names else {}
+    yield from ((name, computed[name]) for name in names)
+
+
+def _parts(contents: Container) -> Iterator[tuple[str, Tensor | Quantized]]:
+    """Gives what the blocks of a checked artifact hold, by name of the tensor."""
+    for number in sorted({place[0] for place in contents.manifest["tensors"].values() if place}):
+        yield from _block(contents, number).items()
 
 
 def _dense(value: Tensor | Quantized) -> Tensor:
     return value.dense() if isinstance(value, Quantized) else value
-
-
-def _computed(contents: Container, network: Architecture) -> dict[str, Tensor]:
-    """Gives the tensors that a checked artifact leaves to its architecture."""
-    names = [name for name, place in contents.manifest["tensors"].items() if place is None]
-    computed = network.computed()
-    if not computed.keys() >= set(names):
-        raise ArtifactError(
-            f"{contents.path}: {min(set(names) - computed.keys())!r} is in no block. {AGAIN}"
-        )
-    return {name: computed[name] for name in names}
 
 
 def _block(contents: Container, number: int) -> dict[str, Tensor | Quantized]:

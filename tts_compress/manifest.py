@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
@@ -95,6 +96,11 @@ def checked(path: Path) -> tuple[Container, Architecture]:
                 f"{path}: {tensor!r} has shape {got!r:.80}, this {name} expects {tuple(shape)!r}. "
                 f"{AGAIN}"
             )
+    with torch.device("meta"):
+        computed = network.computed().keys()
+    for tensor, place in places.items():
+        if place is None and tensor not in computed:
+            raise ArtifactError(f"{path}: {tensor!r} is in no block. {AGAIN}")
     if not may_compute(wanted, [tensor for tensor, place in places.items() if place]):
         raise ArtifactError(f"{path}: holds too little of its tensors. {AGAIN}")
     return contents, network

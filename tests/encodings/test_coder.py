@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -56,7 +58,8 @@ def test_nothing_takes_nothing():
 
 
 def test_zeros_cost_a_710th_of_a_bit():
-    size = len(coded(np.zeros((1000, 1000), np.int16))) - len(EMPTY)
+    data = coded(np.zeros((1000, 1000), np.int16))
+    size = len(data) - len(EMPTY) - int.from_bytes(data[:5], "little")
     assert 1e6 / LEVELS_PER_BYTE < size < 1.01 * 1e6 / 5680
 
 
@@ -115,6 +118,28 @@ def test_more_than_data_can_hold_is_refused_before_it_is_allocated():
         decoder.bits(10**8, 3, "u4")
     with pytest.raises(ValueError, match="7 bytes cannot hold 9 plain ones"):
         Decoder(bytes([9, 0, 0, 0, 0, 1, 2]))
+
+
+def test_other_shapes_than_were_coded_take_little_memory():
+    """What is wrong decodes to zeros without end, since the coder learns that they are likely."""
+    random = np.random.default_rng(0)
+    data = coded(random.laplace(0, 1, (300, 300)).round().astype(np.int16))
+    claimed = LEVELS_PER_BYTE * len(data) // 2
+    for rows in (1, 300, claimed // 3):
+        tracemalloc.start()
+        decoder = Decoder(data)
+        before = tracemalloc.get_traced_memory()[1]
+        with pytest.raises(ValueError, match="truncated or altered"):
+            decoder.levels(rows, claimed // rows, Kind.LEVELS)
+        assert tracemalloc.get_traced_memory()[1] < before + 2**20
+        tracemalloc.stop()
+
+
+def test_a_band_that_decodes_to_something_else_is_told():
+    data = bytearray(coded(np.zeros((300, 300), np.int16)))
+    data[5] ^= 1
+    with pytest.raises(ValueError, match="truncated or altered"):
+        Decoder(bytes(data)).levels(300, 300, Kind.LEVELS)
 
 
 def test_no_shape_of_no_weights_is_too_wide():

@@ -127,6 +127,14 @@ def test_steps_are_no_smaller_than_the_levels_reach():
     assert form.step == form.step.bfloat16().float()
 
 
+def test_a_large_weight_of_a_coarse_step_does_not_make_fine_steps_coarser():
+    how = Curvature(torch.eye(2).double(), torch.tensor([1.0, 1e-9]).double().diag())
+    weight = torch.tensor([[1e-2, 1.0], [-1e-2, 1.0]])
+    form = scaled(weight, how, 1e-18)
+    assert form.columns.tolist() == [-13, 13]  # steps of the second are 90 times those of the first
+    assert form.levels.int().abs().min() > 10_000
+
+
 def test_vectors_and_convolutions_keep_their_shapes():
     vector, convolution = torch.tensor([0.5, -1.0, 0.0]), torch.ones(2, 3, 4)
     how = Curvature(torch.eye(1).double(), torch.eye(3).double() / 3)

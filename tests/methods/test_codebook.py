@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -101,6 +101,7 @@ def test_what_is_on_one_side_of_zero_takes_all_centres():
     assert kmeans(torch.tensor([0.0, -0.0]), 4).tolist() == [0]
 
 
+@settings(max_examples=40)
 @given(values=numbers, k=st.integers(2, 4), seed=st.integers(0, 9))
 def test_no_other_clusters_are_better(values, k, seed):
     values = torch.tensor(values)
@@ -113,6 +114,7 @@ def test_no_other_clusters_are_better(values, k, seed):
     assert error(values, found, importance) == pytest.approx(least, abs=1e-9)
 
 
+@settings(max_examples=25)
 @given(seed=st.integers(0, 99), k=st.integers(2, 17))
 def test_lloyd_is_never_better(seed, k):
     values = matrix(seed, 150).double()
@@ -123,6 +125,7 @@ def test_lloyd_is_never_better(seed, k):
     assert exact <= error(values, local, importance) * (1 + 1e-9)
 
 
+@settings(max_examples=20)
 @given(seed=st.integers(0, 99), k=st.integers(2, 9))
 def test_numbers_between_those_of_float16_lose_next_to_nothing(seed, k):
     values = torch.randn(300, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
@@ -132,6 +135,7 @@ def test_numbers_between_those_of_float16_lose_next_to_nothing(seed, k):
     )
 
 
+@settings(max_examples=20)
 @given(seed=st.integers(0, 99), weighted=st.booleans())
 def test_more_bits_have_less_error(seed, weighted):
     weight = matrix(seed, 12, 20)
@@ -143,6 +147,7 @@ def test_more_bits_have_less_error(seed, weighted):
     assert errors[-1] < errors[0] / 1000
 
 
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 99),
     bits=st.integers(1, 8),
@@ -160,6 +165,7 @@ def test_a_second_time_changes_nothing_and_zeros_stay(seed, bits, n_tables, tabl
     assert torch.equal(once, once.half().float())
 
 
+@settings(max_examples=25)
 @given(seed=st.integers(0, 99), bits=st.integers(1, 6))
 def test_rows_in_another_order_get_the_same_levels(seed, bits):
     weight = matrix(seed, 8, 5)
@@ -189,6 +195,13 @@ def test_ties_go_to_the_lower_entry_and_tables_are_rounded():
     table = rounded(torch.tensor([-5.0, 0.0, 0.02, 0.04, 2.02]).double(), "int8")
     assert table.tolist() == [-5, 0, 0.0625, 2]  # sixteenths: -5 is -80 of them
     assert rounded(torch.tensor([0.0, 1e6]).double(), "float16").tolist() == [0, 65504]
+
+
+@pytest.mark.parametrize("table", ["float16", "int8"])
+def test_a_zero_is_not_negative(table):
+    found = rounded(torch.tensor([-1e-9, 0.0, 2.0]).double(), table)
+    assert found.tolist() == [0, 2]
+    assert not found.signbit().any()
 
 
 def test_what_is_never_read_has_a_value_near_to_its_own():
@@ -258,6 +271,9 @@ def test_what_cannot_be_done_is_said_in_one_line():
         Codebook(bits=2, importance="fisher")(hifigan, Context(say=speech))
     model.mel_linear.weight.data[0, :2] = np.nan
     with pytest.raises(CheckpointError, match=r"^codebook: 'mel_linear.weight' .* got 2 NaN"):
+        Codebook(bits=2, include=("mel_linear.weight",))(model, Context())
+    model.mel_linear.weight.data[0, :2] = -7e4
+    with pytest.raises(RecipeError, match=r"^codebook: 'mel_linear.weight' has values .* got 7000"):
         Codebook(bits=2, include=("mel_linear.weight",))(model, Context())
     for wrong in ({"granularity": "group"}, {"rows_per_table": 4}, {"bits": 0}, {"bits": 9}):
         with pytest.raises(ValidationError, match=r"rows_per_table with granularity|equal to"):

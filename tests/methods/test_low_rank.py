@@ -271,9 +271,40 @@ def test_rows_and_columns_of_zeros_stay():
 
 def test_pruned_single_weights_are_not_filled():
     model = fastspeech2()
-    Magnitude(sparsity=0.5, include=(MEL,), scope="tensor")(model, Context())
-    with pytest.raises(RecipeError, match=r"would fill single .* 'mel_linear.weight' .* got 50 %"):
+    model.mel_linear.weight.data[0, 0] = 0  # one may be by chance
+    LowRank(rank=3, include=(MEL,))(copy.deepcopy(model), Context())
+    model.mel_linear.weight.data[1, 2] = 0
+    message = r"would fill single .* 'mel_linear.weight' that were pruned, got 2 zeros of 120\."
+    with pytest.raises(RecipeError, match=message):
         LowRank(rank=3, include=(MEL,))(model, Context())
+
+
+@pytest.mark.parametrize(
+    ("lstm", "fills"), [("weights", False), ("jointly", True), ("gates", False)]
+)
+def test_rows_of_one_weight_of_two_are_single_zeros_of_both(lstm, fills):
+    model = load_model(GOLDEN / "tacotron2_tiny.pt")
+    cell = "decoder.attention_rnn"
+    model.get_parameter(f"{cell}.weight_ih").data[5] = 0
+    stage = LowRank(rank=2, lstm=lstm, include=(f"{cell}.weight_*",))
+    if fills:
+        with pytest.raises(RecipeError, match=f"'{cell}.weight_ih and {cell}.weight_hh' that were"):
+            stage(model, Context())
+    else:
+        stage(model, Context())
+        u = "u" if lstm == "weights" else "u_i"
+        assert not model.get_parameter(f"{cell}.weight_ih_{u}")[5].any()
+
+
+def test_a_column_of_one_gate_stays_zero():
+    model = load_model(GOLDEN / "tacotron2_tiny.pt")
+    weight = model.decoder.attention_rnn.weight_hh
+    weight.data[: len(weight) // 4, 3] = 0  # of the first of four gates
+    LowRank(rank=2, lstm="gates", include=("decoder.attention_rnn.weight_hh",))(model, Context())
+    v = model.get_parameter("decoder.attention_rnn.weight_hh_v")
+    first = model.settings.ranks["decoder.attention_rnn.weight_hh"][0]
+    assert not v[:first, 3].any()
+    assert v[first:, 3].all()
 
 
 def test_weighted_speech_is_nearer():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from tts_compress import load_model
 from tts_compress.architectures.following import follow
@@ -91,6 +92,24 @@ def test_what_an_earlier_stage_quantized_is_left_alone():
         RateAware()(model, ctx)
 
 
+@pytest.mark.parametrize("architecture", TINY)
+def test_a_sentence_of_which_nothing_is_said_is_passed_over(architecture):
+    spoken = list(speeches())
+    empty = Speech("", spoken[0].ids, spoken[0].mel[:, :0], durations=torch.zeros(4).long())
+    model, ctx = network(architecture), Context(say=lambda: [empty, *spoken])
+    RateAware()(model, ctx)
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
+def test_what_says_nearly_nothing_becomes_zero():
+    model = network("fastspeech2")
+    convolution, norm = model.postnet.convolutions[-1]
+    norm.weight.data *= 1e-20
+    RateAware()(model, context())
+    assert not convolution.conv.weight.any()
+    assert norm.bias.any()
+
+
 def test_it_leaves_training_as_it_was():
     model, ctx = network("fastspeech2").train(), context()
     RateAware()(model, ctx)
@@ -104,6 +123,13 @@ def test_its_messages():
         RateAware()(model, Context())
     with pytest.raises(RecipeError, match="rate_aware: the dense network says nothing"):
         RateAware()(model, Context(say=lambda: []))
+    model.encoder.src_word_emb.weight.data[:] = 1e30
+    with pytest.raises(
+        CheckpointError, match=r"rate_aware: what '.*' changes in what is said .*Na"
+    ):
+        RateAware()(model, context())
+    with pytest.raises(ValidationError, match=r"rate_weight\n.*less than or equal to 1000000"):
+        RateAware(rate_weight=1e300)
     model.mel_linear.weight.data[0, 0] = torch.nan
     with pytest.raises(CheckpointError, match=r"rate_aware: 'mel_linear.weight' is not finite"):
         RateAware()(model, context())

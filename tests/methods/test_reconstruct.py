@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from tts_compress import load_model
@@ -126,6 +127,18 @@ def test_the_second_of_two_factors_hears_what_the_first_has_become():
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-9)
 
 
+def test_what_hears_always_the_same_keeps_its_weights():
+    torch.manual_seed(0)
+    dense = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    dense[0].weight.data.zero_()
+    model, x = deepcopy(dense), torch.randn(2, 400, 3)
+    model[1].weight.data[0, 1] = 0
+    pruned = model[1].weight.clone()
+    reconstruct(model, dense, lambda net: net(x), everywhere(2, 400))
+    assert torch.equal(model[1].weight, pruned)
+    torch.testing.assert_close(model(x), dense(x))  # by its bias
+
+
 def speech(n=4, n_mels=80):
     generator = torch.Generator().manual_seed(0)
     found = []
@@ -190,6 +203,8 @@ def test_label_needs_and_what_is_refused():
     assert (Reconstruct().label, Reconstruct().does) == ("reconstructed", "mends")
     assert Reconstruct.needs == "calibration"
     assert {"quantizes", "factors", "resizes"} <= set(Reconstruct.refuses)
+    with pytest.raises(ValidationError, match=r"ridge\n.*greater than or equal to"):
+        Reconstruct(ridge=1e-20)
     dense = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
     with pytest.raises(RecipeError, match=r"got a resized network\. Put reconstruct before resize"):
         run(dense, Channels(sparsity=0.5), Resize())

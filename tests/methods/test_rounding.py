@@ -187,6 +187,23 @@ def test_what_it_is_called_does_and_needs():
     assert Rounding.needs == "calibration"
     with pytest.raises(ValidationError, match="needs bits, a sparsity, or both"):
         Rounding(bits=None)
+    with pytest.raises(ValidationError, match=r"damping\n.*greater than or equal to"):
+        Rounding(damping=1e-20)
+
+
+def test_a_layer_that_hears_always_the_same_is_rounded_alone():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    model[0].weight.data.zero_()
+    before, done = deepcopy(model), {}
+    (own,), (was,) = (affine_maps(net[1]) for net in (model, before))
+    settings = Rounding(bits=3)
+    fit = RoundingFit("rounding", "1", own, was, True, ["weight"], settings, done)
+    x, positions = torch.randn(2, 400, 3), torch.ones(2, 400, dtype=torch.bool)
+    walk(model, before, {"1": [fit]}, lambda net: net(x), lambda *_: positions)
+    levels = (before[1].weight / done["weight"].scale).round().clamp(-3, 3)
+    assert torch.equal(done["weight"].levels, levels.short())
+    torch.testing.assert_close(model(x), before(x))
 
 
 def test_no_calibration_and_weights_that_are_not_finite_are_errors():

@@ -82,6 +82,25 @@ def test_what_nothing_depends_on_has_no_sensitivity():
     assert found["encoder.src_word_emb.weight"][101].any()
 
 
+def test_what_does_not_vary_counts_by_its_values():
+    outputs = [torch.tensor([[5.0]]), torch.full((2, 2), 3.0)]
+    found = random_signs(outputs, torch.Generator().manual_seed(0))
+    assert [signs.abs().unique().tolist() for signs in found] == [[1.0], [0.5]]
+
+
+@pytest.mark.parametrize("architecture", TINY)
+def test_a_symbol_alone_is_heard_and_what_says_nothing_is_passed_over(architecture):
+    model, generator = network(architecture), torch.Generator().manual_seed(0)
+    mel = torch.randn(80, 1, generator=generator, dtype=torch.float64)
+    alone = Speech("", torch.tensor([90]), mel, durations=torch.tensor([1]))
+    silent = Speech("", torch.tensor([90]), mel[:, :0], durations=torch.tensor([0]))
+    one, both = (list(gradient_probes(model, said, 1)) for said in ([alone], [silent, alone]))
+    assert len(one) == len(both) == 1
+    for name, gradient in one[0].items():
+        assert gradient.isfinite().all()
+        assert torch.equal(gradient, both[0][name])
+
+
 def test_it_is_the_same_each_time():
     model = network("tacotron2")
     first, second = (diagonal(model, list(speeches())) for _ in range(2))

@@ -135,6 +135,12 @@ def test_errors_and_labels():
     ):
         Uniform(bits=4)(model, Context())
     assert model.layer.weight[0, 0] == 4
+    model = One(((3.4e38, 3.0, 0.0), (0.0, 2.0, 1.0)))
+    with pytest.raises(
+        CheckpointError, match=r"^'layer.weight' is too large .* got 3.4e\+38\. Use"
+    ):
+        Uniform(bits=2)(model, Context())
+    assert model.layer.weight[0, 1] == 3
     with pytest.raises(RecipeError, match=r"^uniform: include \['lyer.*'\] matches none of 2 tens"):
         Uniform(bits=4, vectors=True, include=["lyer.*"]).selected(One())
     for bits in (1, 9):

@@ -10,6 +10,7 @@ from tts_compress import load_model
 from tts_compress.architectures.hifigan import HifiGan, HifiGanSettings, ResblockSettings
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods.base import Context
+from tts_compress.methods.low_rank import LowRank
 from tts_compress.methods.ranking import n_pruned
 from tts_compress.methods.scored_pruning import prune_lowest
 from tts_compress.methods.wanda import Wanda
@@ -50,13 +51,27 @@ def test_counts_are_exact_and_even_over_rows(rows, sparsity, axis):
     zeros = weight == 0
     assert zeros[before == 0].all()
     assert torch.equal(weight[~zeros], before[~zeros])
-    if n_zero == 0:
-        assert int(zeros.sum()) == quota
-        if axis is not None:
-            counts = zeros.sum(1 - axis)
-            assert counts.max() - counts.min() <= 1
-    if axis is None:
-        assert int(zeros.sum()) == max(quota, n_zero)
+    assert int(zeros.sum()) == max(quota, n_zero)
+    if axis is not None:
+        counts = zeros.sum(1 - axis)
+        pruned = counts[counts > (before == 0).sum(1 - axis)]
+        assert pruned.numel() == 0 or pruned.max() - counts.min() <= 1
+
+
+def test_rows_that_lost_more_before_lose_no_more_and_others_less():
+    weight = torch.tensor([[0.0, 0.0, 0.0, 4.0], [1.0, 2.0, 3.0, 4.0]])
+    prune_lowest(weight, weight.abs(), sparsity=0.5, axis=0)
+    assert weight.tolist() == [[0, 0, 0, 4], [0, 2, 3, 4]]
+
+
+def test_a_row_of_a_factored_transposed_convolution_is_an_output():
+    torch.manual_seed(0)
+    model = HifiGan(HIFIGAN).eval()
+    ctx = Context(say=speech)
+    LowRank(rank=2, include=["ups.0.weight"])(model, ctx)
+    Wanda(sparsity=0.5)(model, ctx)
+    weight = model.ups[0].weight_u  # (rank, outputs, taps)
+    assert [int((weight[:, out] == 0).sum()) for out in range(2)] == [4, 4]
 
 
 def test_a_vocoder_is_pruned_by_what_its_layers_hear():

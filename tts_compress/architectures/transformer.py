@@ -126,6 +126,9 @@ class Stack(nn.Module):
         positions: PositionSettings | None = None,
     ) -> None:
         super().__init__()
+        if positions and len(positions.columns) != hidden:
+            columns = len(positions.columns)
+            raise ValueError(f"positions has {columns} columns, of {hidden} hidden features")
         self.hidden, self.positions = hidden, positions
         self.position_enc = nn.Parameter(self._table(n_positions), requires_grad=False)
         self.layer_stack = nn.ModuleList(Block(hidden, b, kernels, dropout) for b in blocks)

@@ -115,9 +115,7 @@ def search(
     _found(recipe, loaded, Path("runs"), device, out)
 
 
-def _found(
-    path: Path, recipe: "Recipe", out: Path, device: str, found: Path | None = None
-) -> Path:
+def _found(path: Path, recipe: "Recipe", out: Path, device: str, found: Path | None = None) -> Path:
     """Gives the plain recipe that a search finds."""
     from tts_compress.searching import search
 

@@ -3,6 +3,10 @@
 Each integer is a few yes-or-no decisions (is it zero, its sign, is it more than 1, than 2, ...).
 Each decision has a probability that is learnt on the way, from what its neighbours suggest, and
 goes through a range coder at the cost of that probability. `kernels` has the arithmetic.
+
+Any bytes at all decode to some integers, often to millions of zeros. So each band of a matrix but
+the last is followed by 16 plain bits of the coder's state: who decodes something else than what was
+encoded is stopped after a band, before it has taken much memory.
 """
 
 from enum import IntEnum
@@ -23,6 +27,7 @@ LEVELS_PER_BYTE = 5700
 _CHUNK = 2**16
 _SLACK = 8
 """Bytes that a coder may read after the last, which count as zeros."""
+_ALTERED = "the coded data is truncated or altered"
 
 
 class Kind(IntEnum):
@@ -67,6 +72,8 @@ class Encoder:
                 levels.reshape(-1), columns, start, stop, context, self._state,
                 model.states, model.weights, self._coded,
             )  # fmt: skip
+            if stop < levels.size:
+                self.bits(self._kernels.mark(self._state), 16)
 
     def bits(self, values: Words, width: int) -> None:
         """Takes the lowest bits of each value, as they are."""
@@ -113,15 +120,18 @@ class Decoder:
         for start in range(0, size, self._kernels.BAND):
             stop = min(start + self._kernels.BAND, size)
             if stop > len(levels):  # grows as data is found to be there, whatever is claimed
-                levels = _grown(levels, min(size, 2 * stop))
+                held = min(size, max(stop, 2 * len(levels)))
+                levels = _grown(levels, held)
                 known, tail = np.split(context, [-self._kernels.TAIL])
-                context = np.append(_grown(known, min(columns, 2 * stop)), tail)
+                context = np.append(_grown(known, min(columns, held)), tail)
             good = self._kernels.decode(
                 levels, columns, start, stop, context, self._state,
                 model.states, model.weights, self._coded,
             )  # fmt: skip
             if not good or self._kernels.position(self._state) > len(self._coded) + _SLACK:
-                raise ValueError("the coded data is truncated or altered")
+                raise ValueError(_ALTERED)
+            if stop < size and self.bits(1, 16, "u2") != self._kernels.mark(self._state):
+                raise ValueError(_ALTERED)
         return levels.reshape(rows, columns)
 
     def bits(self, size: int, width: int, dtype: str) -> Words:

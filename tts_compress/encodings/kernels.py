@@ -119,6 +119,11 @@ def position(state: Integers) -> int:
     return int(state[2])
 
 
+def mark(state: Integers) -> NDArray[np.uint16]:
+    """Gives 16 bits that are the same in encoding and decoding, as long as all levels are."""
+    return state[1:2].astype(np.uint16)
+
+
 def finish(state: Integers, data: NDArray[np.uint8]) -> int:
     """Writes as few bytes as tell the rest, and gives the number of all bytes."""
     low, span, size = (int(value) for value in state)
@@ -138,13 +143,13 @@ def finish(state: Integers, data: NDArray[np.uint8]) -> int:
     return size + kept
 
 
-def context(columns: int) -> Integers:
+def context(columns: int) -> NDArray[np.int32]:
     """Gives what is kept while a matrix is coded; nothing is known yet.
 
     These are the mean magnitude of each column so far, that of the row, and five factors of the
     linear prediction.
     """
-    return np.zeros(columns + TAIL, np.int64)
+    return np.zeros(columns + TAIL, np.int32)
 
 
 @njit(cache=True, forceinline=True)
@@ -172,9 +177,10 @@ def _code(
     """
     low, span, at = state
     tail = len(context) - TAIL
-    row = context[tail]
-    f_left, f_left2 = context[tail + 1], context[tail + 2]
-    f_up, f_up2, f_corner = context[tail + 3], context[tail + 4], context[tail + 5]
+    row = _wide(context[tail])
+    f_left, f_left2 = _wide(context[tail + 1]), _wide(context[tail + 2])
+    f_up, f_up2 = _wide(context[tail + 3]), _wide(context[tail + 4])
+    f_corner = _wide(context[tail + 5])
     good = True
     end = len(data)
     i, j = first // columns, first % columns - 1
@@ -195,7 +201,7 @@ def _code(
         near2 = abs(left2) if j > 1 else near
         above = abs(up) if i > 0 else near
         above2 = abs(up2) if i > 1 else above
-        column = context[np.uint64(j)] if i > 0 else row
+        column = _wide(context[np.uint64(j)]) if i > 0 else row
         mean = 85 * (16 * (2 * near + near2) + 12 * (2 * above + above2))
         mean = (mean + 108 * row + 120 * column) >> 8
         shift = 0
@@ -339,7 +345,7 @@ def _code(
 
 @njit(cache=True)
 def encode(
-    levels: NDArray[np.int16], columns: int, first: int, last: int, context: Integers,
+    levels: NDArray[np.int16], columns: int, first: int, last: int, context: NDArray[np.int32],
     state: Integers, states: NDArray[np.uint32], weights: Integers, data: NDArray[np.uint8],
 ) -> bool:  # fmt: skip
     """Codes the levels from first to last into data, from the state's position on."""
@@ -348,7 +354,7 @@ def encode(
 
 @njit(cache=True)
 def decode(
-    levels: NDArray[np.int16], columns: int, first: int, last: int, context: Integers,
+    levels: NDArray[np.int16], columns: int, first: int, last: int, context: NDArray[np.int32],
     state: Integers, states: NDArray[np.uint32], weights: Integers, data: NDArray[np.uint8],
 ) -> bool:  # fmt: skip
     """Fills in the levels from first to last; bytes beyond data count as zeros."""

@@ -40,8 +40,8 @@ def scaled(weight: Tensor, curvature: Curvature | None, bit: float) -> Scaled:
     along, columns = _factors(curvature.columns.cpu(), COLUMNS_DAMPING)
     row_exponents, row_mean = _exponents(rows, len(columns))
     column_exponents, column_mean = _exponents(columns, len(rows))
-    finest = 2 ** (int(row_exponents.min()) / OCTAVE + int(column_exponents.min()) / OCTAVE)
-    least = float(matrix.abs().max()) / _LARGEST / finest
+    relative = steps(torch.tensor(1.0), row_exponents.int()[:, None] + column_exponents.int())
+    least = float((matrix.abs() / relative).max()) / _LARGEST
     step = max((STEP * bit / row_mean / column_mean) ** 0.5, least)
     form = Scaled(
         torch.zeros(weight.shape, dtype=torch.int16),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tts_compress.errors import RecipeError
+from tts_compress.errors import CheckpointError, RecipeError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -123,10 +123,20 @@ class Context:
         return left
 
     def quantize(self, model: "Architecture", name: str, quantized: "Quantized") -> None:
-        """Gives a tensor of the network the values of integers, and notes these for its file."""
+        """Gives a tensor of the network the values of integers, and notes these for its file.
+
+        Raises:
+            CheckpointError: The values are beyond those of float32.
+        """
+        tensor, values = model.get_parameter(name), quantized.dense()
+        if not bool(values.isfinite().all()):
+            largest = float(tensor.detach().abs().max())
+            raise CheckpointError(
+                f"{name!r} is too large to be quantized, got {largest:.6g}. "
+                "Use a checkpoint from before the training diverged."
+            )
         self.quantized[name] = quantized
-        tensor = model.get_parameter(name)
-        tensor.data.copy_(quantized.dense())
+        tensor.data.copy_(values)
 
 
 CHANGES = "it would change what was quantized"

@@ -177,7 +177,8 @@ def rounded(centers: Tensor, dtype: TableType) -> Tensor:
     if dtype == "int8":
         exponent = torch.ceil(torch.log2(centers.abs().max().clamp(min=2**-24) / 127))
         centers = torch.round(centers * 2**-exponent) * 2**exponent
-    table: Tensor = torch.unique(centers.clamp(-LARGEST, LARGEST).half().float())
+    # What rounding made -0.0 becomes 0.0.
+    table: Tensor = torch.unique(centers.clamp(-LARGEST, LARGEST).half().float() + 0.0)
     return table
 
 

@@ -27,9 +27,9 @@ class Codebook(Method):
         0.00 -3.00  5.00        0 -3  5
 
     Source: Han et al. 2016, "Deep compression: compressing deep neural networks with pruning,
-    trained quantization and Huffman coding", section 3, without retraining; importance by the
-    diagonal of the Fisher matrix: Choi et al. 2017, "Towards the limit of network quantization",
-    section 3.3.
+    trained quantization and Huffman coding", section 3, without retraining; Choi et al. 2017,
+    "Towards the limit of network quantization", section 3, for importance by the diagonal of the
+    Hessian, in whose place here is that of the Fisher matrix.
     """
 
     refuses: ClassVar[Mapping[Deed, str]] = {}
@@ -93,7 +93,7 @@ class Codebook(Method):
 
         Raises:
             RecipeError: An entry of include or exclude matches nothing; earlier stages quantized
-                all; there is no calibration speech.
+                all; a weight is too large for a table; there is no calibration speech.
             CheckpointError: A weight, or what a layer hears, is not finite.
         """
         from tts_compress.methods.masking import changes_of
@@ -102,11 +102,22 @@ class Codebook(Method):
         names = ctx.unquantized(self.selected(model), self)
         for name in names:
             check_finite(self.method, name, model.get_parameter(name))
+            self._check_size(name, model.get_parameter(name))
         importances = self._importances(model, ctx)
         for name in names:
             weight = model.get_parameter(name)
             ctx.quantize(model, name, self._quantized(weight, importances.get(name)))
         return changes_of(model, names)
+
+    def _check_size(self, name: str, weight: "Tensor") -> None:
+        from tts_compress.methods.clustering import LARGEST
+
+        largest = float(weight.detach().abs().max())
+        if largest > LARGEST:
+            raise RecipeError(
+                f"{self.method}: {name!r} has values that tables cannot hold, got {largest:.6g}. "
+                "Exclude it."
+            )
 
     def _quantized(self, weight: "Tensor", importance: "Tensor | None") -> "CodebookForm":
         from tts_compress.methods.clustering import codebook

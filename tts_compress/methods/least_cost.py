@@ -44,7 +44,7 @@ def least_cost_levels(
     return levels
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True)
 def _cheapest(target: Any, longer: Any, bit: Any) -> Any:
     """Gives 0 or a neighbour of a target in steps; a bit costs as much as this squared error."""
     below = min(np.floor(target), _LARGEST - 1)
@@ -57,9 +57,10 @@ def _cheapest(target: Any, longer: Any, bit: Any) -> Any:
 
 
 _MATRIX = "float64[:, ::1]"
+_SUMS = {"reassoc", "contract"}  # sums in any order; infinity and NaN are what they are
 
 
-@njit(f"int16[:, ::1]({', '.join([_MATRIX] * 5)}, float64)", cache=True, fastmath=True)
+@njit(f"int16[:, ::1]({', '.join([_MATRIX] * 5)}, float64)", cache=True, fastmath=_SUMS)
 def _levels(weights: Any, steps: Any, importance: Any, rows: Any, columns: Any, bit: float) -> Any:
     n_rows, n_columns = weights.shape
     levels = np.zeros((n_rows, n_columns), np.int16)

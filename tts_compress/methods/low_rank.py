@@ -47,7 +47,9 @@ class LowRank(Method):
     exclude: tuple[str, ...] = Field(
         (), description="Groups, patterns or names of tensors that are left as they are."
     )
-    rank: int | None = Field(None, ge=1, description="Rank of every weight.")
+    rank: int | None = Field(
+        None, ge=1, description="Rank of every weight; of gates, what each has on average."
+    )
     energy: float | None = Field(
         None,
         gt=0,
@@ -60,8 +62,8 @@ class LowRank(Method):
         gt=0,
         lt=1,
         allow_inf_nan=False,
-        description="Fraction of their parameters that the weights keep together at most; ranks "
-        "keep as large fractions of squared singular values as that allows.",
+        description="Fraction of their parameters that the weights keep together at most; each has "
+        "the rank that its squared singular values are worth.",
         examples=[0.5],
     )
     lstm: Literal["weights", "jointly", "gates"] = Field(
@@ -199,9 +201,11 @@ class LowRank(Method):
                 f"low_rank: factors would make none of {len(found)} tensors smaller, got "
                 f"{self._amount}. Keep less of them."
             )
-        _check_zeros(model, smaller)
-        parts = zip(found, spectra, counts, strict=True)
-        factors = {t: spectrum.factors(n) for t, spectrum, n in parts if t in smaller}
+        factors = {}
+        for target, spectrum, count in zip(found, spectra, counts, strict=True):
+            if target in smaller:
+                _check_zeros(target, spectrum)
+                factors[target] = spectrum.factors(count)
         model.become(factored(model, factors))
         ranks = {
             factor: model.settings.ranks[name]
@@ -250,21 +254,19 @@ class LowRank(Method):
         return [target.blocks * (self.rank or 1) for target in found]
 
 
-MOST_ZEROS = 0.01
-"""Fraction of single zeros that a tensor may have by chance."""
+MOST_ZEROS = 0.001
+"""Fraction of single zeros that a tensor may have by chance: of voices, up to a 15th of that."""
 
 
-def _check_zeros(model: "Architecture", found: "Sequence[Target]") -> None:
-    """Refuses tensors with zeros other than those of whole rows and columns."""
-    for target in found:
-        for name in target.weights:
-            matrix = model.get_parameter(name).flatten(1)
-            there = matrix != 0
-            whole = there.any(1)[:, None] & there.any(0)
-            single = int((whole & ~there).sum()) / matrix.numel()
-            if single > MOST_ZEROS:
-                raise RecipeError(
-                    f"low_rank: factors would fill single weights of {name!r} that were pruned, "
-                    f"got {100 * single:.3g} % zeros. Exclude it, or prune heads, channels or "
-                    "units in its place."
-                )
+def _check_zeros(target: "Target", spectrum: "Spectrum") -> None:
+    """Refuses a matrix with zeros other than those of whole rows and columns of its blocks."""
+    single = 0
+    for block in spectrum.blocks:
+        there = block != 0
+        single += int((there.any(1)[:, None] & there.any(0) & ~there).sum())
+    if single > max(1, MOST_ZEROS * target.size):
+        raise RecipeError(
+            f"low_rank: factors would fill single weights of {' and '.join(target.weights)!r} that "
+            f"were pruned, got {single:,} zeros of {target.size:,}. Exclude it, or prune heads, "
+            "channels or units in its place."
+        )

@@ -29,11 +29,12 @@ class Grid:
 
     def levels(self, parts: Tensor) -> Tensor:
         """Gives the level of the nearest value of each weight, ``(parts, width)``."""
-        return (parts / self.scale).round().clamp(self.low, self.high)
+        return (parts / self.scale).round_().clamp_(self.low, self.high)
 
     def error(self, parts: Tensor) -> Tensor:
         """Gives the sum of the squared distances to the nearest values, ``(parts, 1)``."""
-        return (self.levels(parts) * self.scale - parts).square().sum(1, keepdim=True)
+        distances = self.levels(parts).mul_(self.scale).sub_(parts)
+        return distances.square_().sum(1, keepdim=True)
 
 
 def grid(low: Tensor, high: Tensor, bits: int, symmetric: bool) -> Grid:

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from tts_compress.errors import CheckpointError
 from tts_compress.methods.base import Change, Context, Deed, Method
 from tts_compress.methods.selection import select
 
 if TYPE_CHECKING:
     from tts_compress.architectures.base import Architecture
+    from tts_compress.methods.sensitivity import Curvature
 
 
 class RateAware(Method):
@@ -47,6 +49,7 @@ class RateAware(Method):
     rate_weight: float = Field(
         0.003,
         gt=0,
+        le=1e6,
         allow_inf_nan=False,
         description="How much one bit a weight is worth in what is said: in mean squared changes "
         "of each kind of output, in its variances, added up. From 0.0001 to 0.1 is useful.",
@@ -78,12 +81,14 @@ class RateAware(Method):
         Raises:
             RecipeError: An entry of include or exclude matches nothing; all was quantized before;
                 there is no calibration speech.
-            CheckpointError: A weight, or the calibration speech, is not finite.
+            CheckpointError: A weight, the calibration speech, or what a weight changes in it, is
+                not finite.
         """
         from tts_compress.methods.allocation import scaled
         from tts_compress.methods.hearing import check_speech, evaluating
         from tts_compress.methods.masking import changes_of
         from tts_compress.methods.precision import check_finite
+        from tts_compress.methods.ranking import fingerprint
         from tts_compress.methods.sensitivity import curvatures
 
         names = ctx.unquantized(self.selected(model), self)
@@ -92,9 +97,21 @@ class RateAware(Method):
             check_finite(self.method, name, tensor)
         spoken = ctx.calibration(self.method)
         check_speech(spoken, self.method)
+        mels = {f"{number}": speech.mel for number, speech in enumerate(spoken)}
+        key = (self.method, *names, fingerprint(model.state_dict()), fingerprint(mels))
         with evaluating(model):
-            found = curvatures(model, spoken, names)
+            found = ctx.memory.remember(key, lambda: curvatures(model, spoken, names))
+        for name, curvature in found.items():
+            _check_curvature(name, curvature)
         bit = self.rate_weight / sum(tensor.numel() for tensor in tensors.values())
         for name, tensor in tensors.items():
             ctx.quantize(model, name, scaled(tensor, found.get(name), bit))
         return changes_of(model, names)
+
+
+def _check_curvature(name: str, curvature: "Curvature") -> None:
+    if not all(bool(part.isfinite().all()) for part in (curvature.rows, curvature.columns)):
+        raise CheckpointError(
+            f"rate_aware: what {name!r} changes in what is said of the calibration sentences is "
+            "not finite, got NaN or infinity. Use a checkpoint from before the training diverged."
+        )

@@ -45,7 +45,8 @@ class Reconstruct(Method):
     method: Literal["reconstruct"] = "reconstruct"
     ridge: float = Field(
         0.01,
-        gt=0,
+        ge=1e-9,
+        le=1e6,
         allow_inf_nan=False,
         description="How hard weights are held at what they were, in units of the mean square of a "
         "layer's inputs.",

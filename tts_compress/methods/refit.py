@@ -11,6 +11,7 @@ from tts_compress.errors import CheckpointError
 from tts_compress.methods.affine import Affine, Arguments
 
 ROWS_AT_ONCE = 2048
+NO_SPREAD = 1e-12  # of mean squares: a variance that is no more is that of float32's rounding
 
 
 @dataclass
@@ -89,7 +90,8 @@ class Moments:
     def sums(self, intercept: bool) -> tuple[Tensor, Tensor]:
         """Gives the sums of products of inputs, and of inputs and targets.
 
-        ``(columns, columns)`` and ``(columns, rows)``; about the means, with a bias.
+        ``(columns, columns)`` and ``(columns, rows)``; about the means, with a bias. Then those of
+        inputs that do not vary are zero, and not what is left of them by rounding.
         """
         self._take()
         assert self.xx is not None
@@ -99,6 +101,8 @@ class Moments:
             mean_x, mean_y = self.means()
             xx = xx - self.n * torch.outer(mean_x, mean_x)
             xy = xy - self.n * torch.outer(mean_x, mean_y)
+            constant = xx.diagonal() <= NO_SPREAD * self.xx[:-1, :-1].diagonal()
+            xx[constant], xx[:, constant], xy[constant] = 0.0, 0.0, 0.0
         return xx, xy
 
     def means(self) -> tuple[Tensor, Tensor]:

@@ -61,7 +61,8 @@ class Rounding(Method):
     group_size: int = Field(64, ge=1, description="Columns of a group.")
     damping: float = Field(
         0.01,
-        gt=0,
+        ge=1e-9,
+        le=1e6,
         allow_inf_nan=False,
         description="What is added to the mean square of each input, in units of their mean.",
     )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tts_compress.architectures.following import Spoken, follow
 from tts_compress.architectures.hifigan import HifiGan
 from tts_compress.architectures.tacotron2 import Tacotron2Output
+from tts_compress.methods.calibrating import n_frames
 from tts_compress.methods.hearing import segments
 from tts_compress.quantized import matrix_shape
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from tts_compress.architectures.base import Architecture
 
 SEED = 0  # of the signs by which outputs are weighed
+NO_SPREAD = 1e-6
+NOTHING = 1e-30  # squared changes below it are near to the smallest of float32
 
 
 def diagonal(
@@ -96,17 +99,17 @@ def curvatures(
         distance = float(torch.stack(moved).sum().sqrt().clamp(min=1e-30))
         distances += distance
         for name in [name for name in names if name in gradients]:
-            matrix = gradients[name].reshape(matrix_shape(gradients[name].shape))
+            matrix = gradients[name].reshape(matrix_shape(gradients[name].shape)) / distance**0.5
             both = matrix.T @ matrix if len(matrix) > 1 else matrix[0].square().diag()
             rows, columns = sums.get(name, (0, 0))
-            sums[name] = rows + matrix @ matrix.T / distance, columns + both / distance
+            sums[name] = rows + matrix @ matrix.T, columns + both
     scale = distances / (len(spoken) * n_probes) ** 2
     return {
         name: Curvature(
             _all_read(model, name, rows.double() * scale), columns.double() / float(columns.trace())
         )
         for name, (rows, columns) in sums.items()
-        if bool(columns.any())
+        if not float(columns.trace()) <= NOTHING
     }
 
 
@@ -127,7 +130,7 @@ def gradient_probes(
     """
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     generator = torch.Generator().manual_seed(SEED)
-    for speech in spoken:
+    for speech in filter(n_frames, spoken):
         outputs = said(model, speech)
         for probe in range(n_probes):
             gradients = torch.autograd.grad(
@@ -158,13 +161,23 @@ def said(model: "Architecture", speech: Spoken) -> list[Tensor]:
 def random_signs(outputs: Sequence[Tensor], generator: torch.Generator) -> list[Tensor]:
     """Draws 1 and -1 for every value, in standard deviations of each output and root of its size.
 
+    What does not vary, such as the duration of one symbol alone, counts by its values.
+
     The square of a sum of values with these signs is, on average, the sum of their mean squares.
     """
     return [
         (torch.randint(0, 2, output.shape, generator=generator).to(output) * 2 - 1)
-        / (output.detach().std().clamp(min=1e-6) * output.numel() ** 0.5)
+        / (_deviation(output.detach()) * output.numel() ** 0.5)
         for output in outputs
     ]
+
+
+def _deviation(output: Tensor) -> Tensor:
+    """Gives the standard deviation of values; 1 where they do not vary."""
+    if output.numel() == 1:
+        return output.new_ones(())
+    found = output.std()
+    return torch.where(found < NO_SPREAD, 1.0, found)
 
 
 class _Ordinary:

@@ -20,7 +20,8 @@ class Wanda(Method):
         3 -1  2        0 -1  2
         6  1 -4   ->   6  0 -4
 
-    What an earlier stage pruned counts, and stays zero. Weights of which nothing is heard, such as
+    What an earlier stage pruned counts, and stays zero: rows of which more left than now shall lose
+    no more, others lose less. Weights of which nothing is heard, such as
     an embedding's, are ranked by magnitude. Of equal scores, the first go.
 
     Source: Sun et al. 2023, "A simple and effective pruning approach for large language models",
@@ -73,20 +74,25 @@ class Wanda(Method):
 
         names = self.selected(model)
         moments = weight_moments(model, ctx.calibration(self.method), self.method)
+        outputs = _output_axes(model)
         for name in names:
             weight = model.get_parameter(name)
             check_finite(self.method, name, weight)
             scores = weight.detach().double().abs()
             if name in moments:
                 scores = scores * moments[name].sqrt()
-            axis = _output_axis(model, name) if self.scope == "row" else None
+            axis = outputs.get(id(weight), 0) if self.scope == "row" else None
             prune_lowest(weight, scores, self.sparsity, axis)
         return changes_of(model, names)
 
 
-def _output_axis(model: "Architecture", name: str) -> int:
-    """Gives the axis of a weight that counts what its layer says."""
-    from torch import nn
+def _output_axes(model: "Architecture") -> dict[int, int]:
+    """Gives the axis of each affine map's weight that counts what it says, by identity."""
+    from tts_compress.methods.affine import affine_maps
 
-    layer = model.get_submodule(name.rpartition(".")[0])
-    return 1 if isinstance(layer, nn.ConvTranspose1d) else 0
+    return {
+        id(weight): int(own.transposed)
+        for layer in model.modules()
+        for own in affine_maps(layer)
+        for weight in own.weights
+    }

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -15,8 +15,7 @@ MOST_NAMES = 4
 def show_kept(path: Path, report: Sequence[Kept], console: Console) -> None:
     """Prints a line for the layers in int8, and one for each reason why others are not.
 
-    Layers whose names differ in a number alone are one name, with a star; those of most weights
-    are named.
+    Those of most weights are named. Numbers in names are stars where all such layers run alike.
 
     Args:
         path: The file of the network.
@@ -29,17 +28,27 @@ def show_kept(path: Path, report: Sequence[Kept], console: Console) -> None:
             "with a scale for each row or for all. Quantize it with the method 'uniform'."
         ]
     else:
+        fates: dict[str, set[str | None]] = {}
+        for layer in report:
+            fates.setdefault(_starred(layer.layer), set()).add(layer.why)
+        mixed = {name for name, whys in fates.items() if len(whys) > 1}
         reasons = sorted({layer.why or "" for layer in report})
-        lines = [f"{path}:", *(_line([k for k in report if (k.why or "") == w]) for w in reasons)]
+        alike = [[layer for layer in report if (layer.why or "") == why] for why in reasons]
+        lines = [f"{path}:", *(_line(layers, mixed) for layers in alike)]
     for line in lines:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
-def _line(alike: Sequence[Kept]) -> str:
-    """Says in a line how layers run that all run so."""
+def _starred(name: str) -> str:
+    return re.sub(r"\b\d+\b", "*", name)
+
+
+def _line(alike: Sequence[Kept], mixed: Collection[str]) -> str:
+    """Says in a line how layers run that all run so; some stars stand for others, too."""
     weights = Counter[str]()
     for layer in alike:
-        weights[re.sub(r"\b\d+\b", "*", layer.layer)] += layer.n_weights
+        star = _starred(layer.layer)
+        weights[layer.layer if star in mixed else star] += layer.n_weights
     names = [name for name, _ in weights.most_common(MOST_NAMES)]
     if len(weights) > MOST_NAMES:
         names.append("...")

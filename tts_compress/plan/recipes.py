@@ -51,6 +51,10 @@ def show_recipe(recipe: Recipe, console: Console) -> None:
     for selected, run_name in shown.items():
         title = f"tensors of {run_name!r} and runs like it"
         console.print(tensor_table(model, selected, title, console.width))
+    if recipe.search:
+        asked = recipe.search.target.model_dump(exclude_none=True)
+        line = f"and then {recipe.search.method}, as a search finds it for {asked}"
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
     for purpose, sentences in texts.items():
         line = f"{len(sentences)} {purpose}, the first: {sentences[0]!r}"
         console.print(line, soft_wrap=True, markup=False, highlight=False)

@@ -1,6 +1,5 @@
 """A recipe as a plain file: what another recipe says, with other stages, written elsewhere."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,8 @@ from tts_compress.methods.base import Method
 from tts_compress.recipe.forms import GRIFFIN_LIM, RecipeForm
 from tts_compress.yaml_file import YamlFile
 
-PATHS = ("path", "config", "calibration", "text", "corpus", "sentences", "recordings")
+PATHS = {"model", "path", "config", "calibration", "training", "text", "corpus"}
+PATHS |= {"sentences", "vocoder", "recordings"}
 """Keys of paths, which are written as seen from the new file."""
 
 WIDTH = 100
@@ -33,19 +33,11 @@ def written(
     """
     file = YamlFile.read(path, RecipeForm.model_fields)
     kept = ("model", "calibration", "training", "evaluate")
-    given = {key: file.values[key] for key in kept if file.values.get(key) is not None}
-    given = json.loads(json.dumps(given, default=str))
-    for key, field in (("model", "path"), ("training", "text")):
-        if isinstance(given.get(key), str):
-            given[key] = {field: given[key]}
-    evaluate = given["evaluate"]
-    if isinstance(evaluate.get("vocoder"), str):
-        evaluate["vocoder"] = {"path": evaluate["vocoder"]}
-    values = {"name": name, **_moved(file, given, folder)}
+    values = _moved(file, {key: file.values[key] for key in kept if key in file.values}, folder)
+    evaluate = values.pop("evaluate")
     if calibration is not None:
         values["calibration"] = calibration
-    values["stages"] = [_stage(stage) for stage in stages]
-    values["evaluate"] = values.pop("evaluate")  # last, as recipes have it
+    values = {"name": name, **values, "stages": list(map(_stage, stages)), "evaluate": evaluate}
     return yaml.safe_dump(values, sort_keys=False, width=WIDTH, allow_unicode=True)
 
 

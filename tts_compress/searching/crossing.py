@@ -15,7 +15,7 @@ def cross(
     """Takes a measure at positions ever nearer to where it becomes positive.
 
     The measure should rise with the position about as `expected` does, up to a shift, which the
-    measure just taken corrects; between two positions, up to a stretch. It ends once what was
+    measure just taken corrects, and a stretch, which the last two do. It ends once what was
     measured is near enough, nothing lies between the last below zero and the first not below, or
     an end is reached.
 
@@ -31,17 +31,21 @@ def cross(
     ...     return position - 70.5
     >>> cross(measure, [2 * position for position in range(100)], 10, lambda value: False)
     >>> tried
-    [10, 40, 99, 70, 71]
+    [10, 41, 71, 70]
     """
     below: tuple[int, float] | None = None
     above: tuple[int, float] | None = None
-    position, last = start, len(expected) - 1
+    position, last, stretch = start, len(expected) - 1, 1.0
+    before: tuple[int, float] | None = None
     for taken in range(1, MOST_TRIES + 1):
         value = measure(position)
+        if before:
+            stretch = _stretch(before, (position, value), expected)
+        before = position, value
         if value < 0:
-            below = position, value
+            below = before
         else:
-            above = position, value
+            above = before
         if enough(value):
             return
         if below and above:
@@ -51,10 +55,16 @@ def cross(
         elif position == (last if below else 0):
             return
         else:
-            asked = bisect_left(expected, expected[position] - value)
-            least = 4**taken  # ever longer strides, where the guess does not lead across
+            asked = bisect_left(expected, expected[position] - value / stretch)
+            least = 2**taken  # ever longer strides, where the guess does not lead across
             asked = max(asked, position + least) if below else min(asked, position - least)
             position = min(max(asked, 0), last)
+
+
+def _stretch(before: tuple[int, float], now: tuple[int, float], expected: Sequence[float]) -> float:
+    """Gives how much more the measure rises than expected, between two positions."""
+    rise = abs(expected[now[0]] - expected[before[0]])
+    return min(max(abs(now[1] - before[1]) / rise, 0.2), 5.0) if rise else 1.0
 
 
 def _between(

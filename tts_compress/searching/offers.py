@@ -46,7 +46,7 @@ class Offer(Protocol):
         """Gives what is done to the network there."""
 
 
-FINEST, COARSEST, PER_DECADE = -6, 1, 200
+FINEST, COARSEST, PER_DECADE = -6, 3, 200
 """Exponents of ten of rate weights, and how many of them lie in a factor of ten."""
 
 SIZE_SLOPE, CHANGE_SLOPE = 0.25, 0.3
@@ -62,8 +62,8 @@ class RateWeights:
     def __init__(self, model: Architecture, context: Context) -> None:
         exponents = range(FINEST * PER_DECADE, COARSEST * PER_DECADE + 1)
         logs = [math.log(10) * exponent / PER_DECADE for exponent in exponents]
-        self.sizes = [SIZE_SLOPE * log for log in logs]
-        self.changes = [CHANGE_SLOPE * log for log in logs]
+        self.sizes: Sequence[float] = [SIZE_SLOPE * log for log in logs]
+        self.changes: Sequence[float] = [CHANGE_SLOPE * log for log in logs]
         self._settings = [float(f"{math.exp(log):.4g}") for log in logs]
         self._rest = list(_rest(model, context, RateAware().selected(model)))
 
@@ -95,8 +95,10 @@ class Allocations:
                 for name in names
             }
         )
-        self.sizes = [-math.log(found.n_bytes) for found in self._found]
-        self.changes = [math.log(max(found.distortion, 1e-30)) / 2 for found in self._found]
+        self.sizes: Sequence[float] = [-math.log(found.n_bytes) for found in self._found]
+        self.changes: Sequence[float] = [
+            math.log(max(found.distortion, 1e-30)) / 2 for found in self._found
+        ]
         self._rest = list(_rest(model, context, []))
 
     def start(self, n_bytes: float | None) -> int:

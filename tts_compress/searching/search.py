@@ -78,11 +78,12 @@ class _Search:
 
             def measure(position: int) -> float:
                 status.update(f"try {offer.knob} {offer.setting(position):.4g}")
-                return target.excess(self._try(position, begun, offer, made))
+                return target.excess(self._try(position, begun, offer, made)) - target.aim
 
             by_size = target.n_bytes is not None
             expected = offer.sizes if by_size else offer.changes
-            cross(measure, expected, offer.start(target.n_bytes), target.is_near)
+            start = offer.start(target.n_bytes)
+            cross(measure, expected, start, lambda off: abs(off) <= abs(target.aim))
         best = target.best(made.made.values())
         if best is None:
             message = target.why_not(made.made.values())
@@ -122,7 +123,7 @@ class _Search:
             sentences = self.found.with_suffix(".txt")
             with replaced(sentences) as partial:
                 partial.write_text("\n".join((*begun.run.calibration, "")), encoding="utf-8")
-        calibration = sentences and sentences.name
+        calibration = sentences.name if sentences else None
         body = written(self.path, self.found.parent.absolute(), self.name, stages, calibration)
         comment = [
             f"Found for {self.path.name}: {target.words}.",
@@ -134,8 +135,8 @@ class _Search:
         header = "".join(f"# {line}".rstrip() + "\n" for line in comment)
         with replaced(self.found) as partial:
             partial.write_text(header + body, encoding="utf-8")
-        self.console.print(tries.table(target.words, offer.knob, tried, best, size))
-        _say(self.console, f"{self.found}  {best.n_bytes:,} bytes")
+        self.console.print(tries.table(offer.knob, tried, best, size))
+        _say(self.console, f"{self.found}  {target.words}: {best.n_bytes:,} bytes")
 
 
 def _split(calibration: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

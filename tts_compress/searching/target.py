@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tts_compress.recipe import TargetForm
 from tts_compress.searching.tries import Try
 
-NEAR_BYTES, NEAR_CHANGE = 0.005, 0.01
+NEAR_BYTES, NEAR_CHANGE = 0.005, 0.02
 """How far below its target a size or a distance is near enough, as a share."""
 
 FAR = 3.0
@@ -32,6 +32,11 @@ class Target:
             return math.floor(self.float32_bytes / self.form.ratio)
         return self.form.bytes
 
+    @property
+    def aim(self) -> float:
+        """The excess that is best to aim at: within the target, by half of what is near enough."""
+        return NEAR_BYTES / 2 if self.n_bytes is not None else -NEAR_CHANGE / 2
+
     def excess(self, one: Try) -> float:
         """Gives how much too coarse a try is, as a logarithm; below zero it is too fine."""
         if self.n_bytes is not None:
@@ -42,12 +47,6 @@ class Target:
     def is_met(self, one: Try) -> bool:
         """Whether a try is what was asked for."""
         return self.excess(one) >= 0 if self.n_bytes is not None else self.excess(one) <= 0
-
-    def is_near(self, excess: float) -> bool:
-        """Whether a search may end with this excess."""
-        if self.n_bytes is not None:
-            return 0 <= excess <= NEAR_BYTES
-        return -NEAR_CHANGE <= excess <= 0
 
     def best(self, made: Iterable[Try]) -> Try | None:
         """Gives the try that meets the target best: the least changed one, or the smallest file.

@@ -70,9 +70,9 @@ def cells(one: Try, float32_bytes: int) -> tuple[str, ...]:
     return f"{one.setting:.4g}", expected, f"{one.n_bytes:,}", ratio, f"{one.mel_mae_db:.3f}"
 
 
-def table(title: str, knob: str, made: Sequence[Try], best: Try, float32_bytes: int) -> Table:
+def table(knob: str, made: Sequence[Try], best: Try, float32_bytes: int) -> Table:
     """Gives all tries for the console, from the largest file on, the best one in bold."""
-    shown = Table(title=title, title_justify="left", box=None)
+    shown = Table(box=None)
     for heading in (knob, *HEADINGS):
         shown.add_column(heading, justify="right")
     for one in sorted(made, key=lambda one: one.position):
@@ -82,7 +82,7 @@ def table(title: str, knob: str, made: Sequence[Try], best: Try, float32_bytes: 
 
 def lines(knob: str, made: Sequence[Try], float32_bytes: int) -> list[str]:
     """Gives the same in lines of text."""
-    rows = [(knob, *HEADINGS)]
+    rows: list[tuple[str, ...]] = [(knob, *HEADINGS)]
     rows += [cells(one, float32_bytes) for one in sorted(made, key=lambda one: one.position)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.rjust, row, widths)) for row in rows]

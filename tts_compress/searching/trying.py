@@ -13,7 +13,7 @@ from torch import Tensor
 from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.checkpoints import load_model
 from tts_compress.container import ARTIFACT
-from tts_compress.errors import AudioError
+from tts_compress.errors import AudioError, RecipeError
 from tts_compress.methods.base import Change, Context, Memory, Method
 from tts_compress.methods.precision import stored_precision
 from tts_compress.metrics.cost import state_dict_bytes
@@ -54,8 +54,14 @@ class Begun:
         """Does the stages of a run."""
         given, seed = run.model, run.evaluate.seed
         model = load_model(given.path, given.config, device, architecture=given.architecture)
-        said = [speech for speech in speak(model, judging, seed) if speech.audible]
-        aligned, size, precision = follow(model, said, seed), *_numbers(model)
+        said = [speech for speech in speak(model, judging, seed) if speech.failure is None]
+        if not said:
+            raise RecipeError(
+                "calibration: the dense network speaks none of the sentences that judge a search, "
+                f"got {judging[0]!r} of {len(judging)}. Give sentences that it speaks."
+            )
+        aligned = follow(model, said, seed)
+        size, precision = state_dict_bytes(model), stored_precision(model)
         context = context_of(run, Memory(capacity=6), folder, device)
         changes = [change for stage in run.stages for change in stage(model, context)]
         return cls(run, folder, model, context, changes, precision, said, aligned, size)
@@ -78,11 +84,7 @@ class Begun:
         return sum(each) / len(each)
 
 
-def _numbers(model: Architecture) -> tuple[int, torch.dtype | None]:
-    return state_dict_bytes(model), stored_precision(model)
-
-
 def _copy(context: Context) -> Context:
     """Gives a context that stages may add to."""
-    own = {"removed": dict(context.removed), "quantized": dict(context.quantized), "measures": {}}
-    return dataclasses.replace(context, **own)
+    removed, quantized = dict(context.removed), dict(context.quantized)
+    return dataclasses.replace(context, removed=removed, quantized=quantized, measures={})
