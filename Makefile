@@ -8,7 +8,7 @@ PARETO := fastspeech2-unstructured fastspeech2-heads fastspeech2-channels \
 	tacotron2-unstructured tacotron2-channels tacotron2-units
 
 .DEFAULT_GOAL := help
-.PHONY: help all tacotron2 fastspeech2 heads channels units unstructured pareto report listen install test check bench voices clean
+.PHONY: help all tacotron2 fastspeech2 small quantize low-rank reconstruct chain search heads channels units unstructured pareto report listen install test check bench voices clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -33,7 +33,25 @@ units: $(INSTALLED)  ## take LSTM units out of Tacotron2, likewise
 unstructured: $(INSTALLED)  ## prune single weights of both voices, likewise
 	$(BIN)/tts-compress run recipes/*/unstructured.yaml --out runs
 
-pareto: heads channels units unstructured  ## the four above in one table (more than an hour)
+small: $(INSTALLED)  ## files 17 to 45 times smaller, without training: each weight by what it costs
+	$(BIN)/tts-compress run recipes/*/rate-aware.yaml --out runs
+
+quantize: $(INSTALLED)  ## the other ways to quantize: even steps, tables, binary codes, error feedback
+	$(BIN)/tts-compress run $(wildcard $(foreach name,uniform codebook multibit rounding,recipes/*/$(name).yaml)) --out runs
+
+low-rank: $(INSTALLED)  ## layers as two thinner ones, plain and calibrated
+	$(BIN)/tts-compress run recipes/*/low-rank.yaml --out runs
+
+reconstruct: $(INSTALLED)  ## prune half and more of the weights, and fit what is left
+	$(BIN)/tts-compress run recipes/*/reconstruct.yaml --out runs
+
+chain: $(INSTALLED)  ## all of it: prune, thinner layers, fine-tune, quantize
+	$(BIN)/tts-compress run recipes/*/chain.yaml --out runs
+
+search: $(INSTALLED)  ## meet a budget of bytes: writes a recipe, and runs it
+	$(BIN)/tts-compress run recipes/*/search.yaml --out runs
+
+pareto: heads channels units unstructured  ## heads, channels, units and single weights in one table (more than an hour)
 	$(BIN)/tts-compress pareto $(foreach name,$(PARETO),runs/$(name)) --out runs/pareto
 
 report: $(INSTALLED)  ## a page of all results in runs/ to look at and listen to, report/index.html
@@ -55,17 +73,20 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 test: $(INSTALLED)  ## run the tests
-	$(BIN)/pytest --quiet -n 2
+	$(BIN)/pytest --quiet -n 3 --dist worksteal
 
 check: $(INSTALLED)  ## format check, lint and strict types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(INSTALLED)  ## the sweep against a plain script, memory and structured pruning at full size
+bench: $(INSTALLED)  ## the sweep against a plain script, memory, and speed of what was compressed
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/structured.py
+	$(BIN)/python benchmarks/low_rank.py
+	$(BIN)/python benchmarks/decoding.py
+	$(BIN)/python benchmarks/keep.py
 
 voices: $(INSTALLED)  ## make the corpus and train both embedded voices again (hours; needs flite and wordnet-base)
 	$(BIN)/tts-compress corpus corpora/slt

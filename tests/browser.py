@@ -59,7 +59,7 @@ def new_page(chromium):
     def new(**options):
         context = chromium.new_context(**options)
         contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         context.on("weberror", lambda error: problems.append(str(error.error)))
         context.on("console", lambda message: _note_refused(message, problems))
         return context.new_page()
