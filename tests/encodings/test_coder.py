@@ -1,10 +1,12 @@
 import tracemalloc
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tts_compress.encodings import kernels
 from tts_compress.encodings.coder import LEVELS_PER_BYTE, Decoder, Encoder, Kind, pack_bits
 
 EMPTY = bytes(5)
@@ -160,3 +162,12 @@ def test_any_bytes_are_levels_or_an_error(data, columns):
         found = str(error)
     told = isinstance(found, str) and found == "the coded data is truncated or altered"
     assert told or found.shape == (7, columns)
+
+
+def test_what_cannot_be_kept_on_disk_is_compiled():
+    """As of a package in a folder that cannot be written to, without a home."""
+    space = {}
+    exec("def is_even(x): return x % 2 == 0", space)
+    with pytest.raises(RuntimeError, match="cannot cache"):
+        numba.njit(cache=True)(space["is_even"])
+    assert kernels._kept(space["is_even"])(4)

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from tts_compress.architectures.fastspeech2 import FastSpeech2, FastSpeech2Settings
+from tts_compress.architectures.low_rank import factor
 from tts_compress.architectures.tacotron2 import Tacotron2, Tacotron2Settings
 from tts_compress.architectures.transformer import BlockSettings
 from tts_compress.training.batches import Batch
@@ -64,16 +65,31 @@ def test_soft_alignment_of_hand_made_durations():
     torch.testing.assert_close(got, expected)
 
 
-def test_a_cell_run_over_a_sentence_is_the_cell_stepped():
+@pytest.mark.parametrize(
+    "ranks",
+    [
+        {},
+        {"0.weight": 2},
+        {"0.weight_ih": 2},
+        {"0.weight_ih": (1, 2, 1, 3), "0.weight_hh": (2, 1, 1, 1)},
+        {"0.weight_hh": (2, 1, 1, 1)},
+    ],
+)
+def test_a_cell_run_over_a_sentence_is_the_cell_stepped(ranks):
     torch.manual_seed(0)
-    cell = nn.LSTMCell(3, 5).double()
+    layers = nn.Sequential(nn.LSTMCell(3, 5)).double()
+    factor(layers, ranks)
+    cell = layers[0]
     x = torch.randn(2, 7, 3, dtype=torch.float64)
     state = (torch.zeros(2, 5).double(), torch.zeros(2, 5).double())
     stepped = []
     for step in range(7):
         state = cell(x[:, step], state)
         stepped.append(state[0])
-    torch.testing.assert_close(_lstm(cell, x), torch.stack(stepped, 1).float())
+    found = _lstm(cell, x)
+    torch.testing.assert_close(found, torch.stack(stepped, 1).float())
+    found.sum().backward()
+    assert all(tensor.grad.any() for tensor in cell.parameters())
 
 
 @pytest.mark.parametrize("architecture", ["tacotron2", "fastspeech2"])

@@ -194,6 +194,24 @@ class LowRankLSTM(nn.Module):
         gates = [functional.linear(x, getattr(self, f"{name}_u_{gate}")) for gate, x in parts]
         return torch.cat(gates, -1) + bias
 
+    def products(self, suffix: str = "") -> tuple[Tensor, Tensor]:
+        """Gives weights as those of an LSTM: ``(4 * units, n_in)`` and ``(4 * units, units)``."""
+        ih, hh = f"weight_ih{suffix}", f"weight_hh{suffix}"
+        if f"weight{suffix}" in self.ranks:
+            u = self.get_parameter(f"weight{suffix}_u")
+            return u @ self.get_parameter(f"{ih}_v"), u @ self.get_parameter(f"{hh}_v")
+        return self._product(ih), self._product(hh)
+
+    def _product(self, name: str) -> Tensor:
+        rank = self.ranks.get(name)
+        if rank is None:
+            return self.get_parameter(name)
+        v = self.get_parameter(f"{name}_v")
+        if isinstance(rank, int):
+            return self.get_parameter(f"{name}_u") @ v
+        parts = zip(GATES, torch.split(v, list(rank)), strict=True)
+        return torch.cat([self.get_parameter(f"{name}_u_{gate}") @ own for gate, own in parts])
+
     def heard(self, x: Tensor, suffix: str = "") -> Tensor:
         """Gives what the gates hear of inputs ``(..., n_in)``: all that needs no state."""
         if f"weight{suffix}" in self.ranks:

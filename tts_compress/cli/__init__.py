@@ -244,7 +244,11 @@ def unpack(
 
 
 def _refuse(out: Path, force: bool) -> None:
-    """Keeps a file that is there."""
+    """Keeps a file that is there, and what is no place for one."""
+    if out.is_dir():
+        raise OutputError(f"{out}: is a folder. Name a file in it.")
+    if not out.parent.is_dir():
+        raise OutputError(f"{out}: cannot be written, {out.parent} is no folder. Make it first.")
     if out.exists() and not force:
         raise OutputError(f"{out}: exists already. Name another file, or give --force.")
 

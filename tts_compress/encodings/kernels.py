@@ -14,8 +14,9 @@ Source: mixing as in Mahoney 2005, "Adaptive weighing of context models for loss
 compression"; decisions as in Wiedemann et al. 2020, "DeepCABAC"; range coder as in Martin 1979.
 """
 
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -46,6 +47,7 @@ _TOP, _UNDER = 1 << _WINDOW, 1 << (_WINDOW - _WORD)
 _LIMIT, _RATE, _REACH = 255, 5, 1 << 17
 
 Integers = NDArray[np.int64]
+F = TypeVar("F", bound=Callable[..., bool])
 _wide: Any = np.int64  # int() keeps 16 bits in compiled code, which have no 32768
 
 
@@ -152,7 +154,20 @@ def context(columns: int) -> NDArray[np.int32]:
     return np.zeros(columns + TAIL, np.int32)
 
 
-@njit(cache=True, forceinline=True)
+def _kept(function: F) -> F:
+    """Compiles a function at its first use, which takes seconds, and keeps that on disk.
+
+    Where no folder can be written to, it is compiled again in every process.
+    """
+    compiled: Any
+    try:
+        compiled = njit(cache=True)(function)
+    except RuntimeError:  # numba finds neither the package nor a home to keep it in
+        compiled = njit(function)
+    return cast(F, compiled)
+
+
+@njit(forceinline=True)
 def _learnt(state: int, bit: int) -> int:
     count = state & 1023
     chance = state >> 10
@@ -160,12 +175,12 @@ def _learnt(state: int, bit: int) -> int:
     return int(chance << 10 | (count + (count < _LIMIT)))
 
 
-@njit(cache=True, forceinline=True)
+@njit(forceinline=True)
 def _moved(factor: int, step: int) -> int:
     return min(max(factor + (step >> 8), -_REACH), _REACH)
 
 
-@njit(cache=True, forceinline=True)
+@njit(forceinline=True)
 def _code(
     levels: Any, columns: Any, first: Any, last: Any, context: Any,
     state: Any, states: Any, weights: Any, data: Any, decoding: Any,
@@ -343,7 +358,7 @@ def _code(
     return good
 
 
-@njit(cache=True)
+@_kept
 def encode(
     levels: NDArray[np.int16], columns: int, first: int, last: int, context: NDArray[np.int32],
     state: Integers, states: NDArray[np.uint32], weights: Integers, data: NDArray[np.uint8],
@@ -352,7 +367,7 @@ def encode(
     return _code(levels, columns, first, last, context, state, states, weights, data, False)
 
 
-@njit(cache=True)
+@_kept
 def decode(
     levels: NDArray[np.int16], columns: int, first: int, last: int, context: NDArray[np.int32],
     state: Integers, states: NDArray[np.uint32], weights: Integers, data: NDArray[np.uint8],

@@ -190,7 +190,7 @@ def nearest(values: Tensor, table: Tensor) -> Tensor:
     """
     middles = (table[1:] + table[:-1]) / 2
     zero = int((table == 0).int().argmax())
-    return (torch.bucketize(values.float(), middles, out_int32=True) - zero).short()
+    return (torch.bucketize(values.float().contiguous(), middles, out_int32=True) - zero).short()
 
 
 def _side_by_side(tables: list[Tensor]) -> Tensor:

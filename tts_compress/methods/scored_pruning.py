@@ -22,7 +22,7 @@ def prune_lowest(weight: Tensor, scores: Tensor, sparsity: float, axis: int | No
     >>> weight = torch.tensor([[3.0, -1.0, 2.0], [6.0, 1.0, -4.0]])
     >>> prune_lowest(weight, weight.abs(), sparsity=0.5, axis=0)
     >>> weight.tolist()
-    [[3.0, 0.0, 2.0], [6.0, 0.0, 0.0]]
+    [[3.0, 0.0, 0.0], [6.0, 0.0, -4.0]]
     """
     ranked = scores.masked_fill(weight == 0, -1.0)
     if axis is not None:

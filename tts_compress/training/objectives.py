@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from tts_compress.architectures.blocks import length_mask
 from tts_compress.architectures.fastspeech2 import FastSpeech2
+from tts_compress.architectures.low_rank import LowRankLSTMCell
 from tts_compress.architectures.tacotron2 import Tacotron2
 from tts_compress.training.batches import Batch
 
@@ -146,12 +147,15 @@ def soft_alignment(frames: Tensor, longest: int) -> Tensor:
     return blurred / blurred.sum(2, keepdim=True).clamp(min=1e-6)
 
 
-def _lstm(cell: nn.LSTMCell, x: Tensor) -> Tensor:
+def _lstm(cell: nn.LSTMCell | LowRankLSTMCell, x: Tensor) -> Tensor:
     """Runs a cell over ``(batch, frames, n_in)`` at once, with the cell's own weights."""
     device = x.device.type
     low = torch.is_autocast_enabled(device)
     dtype = torch.get_autocast_dtype(device) if low else x.dtype
-    weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
+    if isinstance(cell, LowRankLSTMCell):
+        weights = [*cell.products(), cell.get_parameter("bias_ih"), cell.get_parameter("bias_hh")]
+    else:
+        weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
     zeros = torch.zeros(1, len(x), cell.hidden_size, device=x.device, dtype=dtype)
     with torch.autocast(device, enabled=False):
         out, _, _ = torch.lstm(
