@@ -195,6 +195,7 @@ def real():
         errors=[EditErrors(1, 0, 0, 4)],
         model=model,
         names=["mel_linear.weight"],
+        items=[Item(model.mel_linear.weight.detach())],
         speak=lambda: model(torch.tensor([[90, 91]]), torch.tensor([2])),
         layers={"mel_linear": Macs(30, 15)},
         counts=[30],

@@ -54,7 +54,7 @@ def write_layers(
     dense: Iterable[tuple[str, Tensor]],
     coded: Mapping[str, float],
 ) -> None:
-    """Writes one line for each trained tensor.
+    """Writes one line for each trained tensor, in the order of the network.
 
     Args:
         path: The file; it is written whole or not at all.
@@ -63,8 +63,10 @@ def write_layers(
             held.
         coded: Bytes that each takes in the artifact.
     """
+    order = {name: number for number, (name, _) in enumerate(model.named_parameters())}
+    given = sorted(layers(model, dense, coded), key=lambda line: order[line["layer"]])
     with replaced(path) as partial:
-        lines = (json.dumps(line) + "\n" for line in layers(model, dense, coded))
+        lines = (json.dumps(line) + "\n" for line in given)
         partial.write_text("".join(lines), encoding="utf-8")
 
 

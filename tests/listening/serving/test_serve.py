@@ -45,8 +45,9 @@ class Server:
 
     def end(self, how=signal.SIGINT):
         self.process.send_signal(how)
-        out, errors = self.process.communicate(timeout=30)
-        return self.process.returncode, out, errors
+        code = self.process.wait(timeout=30)
+        with self.process.stdout as out, self.process.stderr as errors:
+            return code, out.read(), errors.read()  # communicate() passes over what was read ahead
 
 
 @contextmanager
