@@ -4,6 +4,7 @@ import io
 import json
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,9 +20,10 @@ from tts_compress.report.page import SCRIPTS, write_report
 from tts_compress.report.page import images as pictures
 from tts_compress.report.page.assets import LISTED
 from tts_compress.report.page.data import embedded
-from tts_compress.report.page.gist import gist
+from tts_compress.report.page.gist import gist, size_metric
 from tts_compress.report.page.voices import grouped
 from tts_compress.report.reading import read_results
+from tts_compress.report.rows import Row
 
 FLOOR, LOUD = np.log(1e-5), np.log(10 ** (10 / 20))  # -100 and 10 dB
 
@@ -291,6 +293,16 @@ def test_the_gist_is_the_smallest_run_that_is_surely_as_good(tmp_path, small, sa
     words(folder, middle, [1] * 8, 5e6)
     words(folder, least, small, 2e6)
     assert re.match(said, gist(grouped([read_results(folder)])[0]))
+
+
+def test_runs_are_compared_by_their_files_where_all_have_one():
+    def voice(*sizes):
+        return SimpleNamespace(rows=[Row(f"{n}", "", values, {}) for n, values in enumerate(sizes)])
+
+    coded = {"gzip_bytes": 9.0, "artifact_bytes": 6.0}
+    assert size_metric(voice(coded, coded, {})) == "artifact_bytes"
+    assert size_metric(voice(coded, {"gzip_bytes": 9.0})) == "gzip_bytes"
+    assert size_metric(voice({})) == "gzip_bytes"
 
 
 def test_the_gist_says_if_no_run_is_as_good(tmp_path):

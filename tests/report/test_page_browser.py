@@ -201,10 +201,8 @@ def test_players_work_by_keyboard(page):
     page.wait_for_function("player.playing && player.sentence === '0/2'", **WAIT)
     page.keyboard.press("3")
     page.wait_for_function("listening.system === view.selected", **WAIT)
-    assert (
-        page.locator(".sentence").nth(2).locator(".system").nth(2).get_attribute("aria-pressed")
-        == "true"
-    )
+    third = ".sentence >> nth=2 >> .system >> nth=2"
+    page.wait_for_selector(f"{third} >> css=:scope[aria-pressed=true]", **WAIT)
     page.keyboard.press("l")
     assert page.get_by_label("Loop").is_checked()
     page.keyboard.press("p")

@@ -14,7 +14,7 @@ from tts_compress.report.ladder import BOUND, RUNGS
 from tts_compress.report.measures import MEASURES, SIZE, WORK, measure
 from tts_compress.report.page import images
 from tts_compress.report.page.assets import Arrays, Folder
-from tts_compress.report.page.gist import gist
+from tts_compress.report.page.gist import gist, size_metric
 from tts_compress.report.page.voices import Voice
 from tts_compress.report.reading import Results, RunResult
 from tts_compress.report.rows import Row
@@ -108,7 +108,7 @@ def _voice(voice: Voice, folder: Folder, console: Console) -> dict[str, Any]:
         "measures": measures,
         "sentence_measures": [metric for metric in OF_SENTENCES if _says_something(metric, voice)],
         "columns": [metric for metric in COLUMNS if _says_something(metric, voice)] or measures[:8],
-        "default_x": _first_varied(("gzip_bytes", *measures), voice),
+        "default_x": _first_varied((size_metric(voice), *measures), voice),
         "default_y": _first_varied((*quality, *measures[1:]), voice),
         "dense": voice.dense.id if voice.dense else None,
         "runs": _runs(voice, len(sentences), folder, console),

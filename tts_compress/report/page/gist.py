@@ -25,17 +25,26 @@ def gist(voice: Voice) -> str | None:
     if rule is None:
         return None
     good, text = rule
-    others = [row for row in voice.rows if row is not dense and "gzip_bytes" in row.values]
+    metric = size_metric(voice)
+    others = [row for row in voice.rows if row is not dense and metric in row.values]
     fit = [row for row in others if row.n_failed <= dense.n_failed and good(row)]
     if not fit:
         return f"No run is {text}."
-    best = min(fit, key=lambda row: row.values["gzip_bytes"])
-    size, whole = best.values["gzip_bytes"], dense.values["gzip_bytes"]
-    shown = MEASURES["gzip_bytes"].shown
+    best = min(fit, key=lambda row: row.values[metric])
+    size, whole = best.values[metric], dense.values[metric]
+    shown = MEASURES[metric].shown
+    how = "through gzip" if metric == "gzip_bytes" else "as coded files"
     return (
         f"Smallest run that is {text}: {best.name}, {shown(size)} "
-        f"({100 * size / whole:.0f} % of dense, {shown(whole)}, both through gzip)."
+        f"({100 * size / whole:.0f} % of dense, {shown(whole)}, both {how})."
     )
+
+
+def size_metric(voice: Voice) -> str:
+    """Gives the size that runs are compared by: of their files, or through gzip if one has none."""
+    sizes = [row.values for row in voice.rows if "gzip_bytes" in row.values]
+    coded = sizes and all("artifact_bytes" in values for values in sizes)
+    return "artifact_bytes" if coded else "gzip_bytes"
 
 
 def _rule(voice: Voice, dense: Row) -> tuple[Callable[[Row], bool], str] | None:
