@@ -251,7 +251,7 @@ def test_what_is_being_done_is_named(finished, tmp_path, monkeypatch):
 
     def unhurried(missing, folder, device, jobs):
         for run in missing:
-            time.sleep(0.3)  # the screen is drawn ten times a second
+            time.sleep(1)  # the screen is drawn ten times a second, less often beside other tests
             future = Future()
             future.set_result([])
             yield run, future
