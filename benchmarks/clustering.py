@@ -21,7 +21,7 @@ from scipy.cluster.vq import kmeans2
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from tts_compress.methods import clustering
+from tts_compress.methods.quantizing import clustering
 
 Centers = NDArray[np.float64]
 Finder = Callable[[torch.Tensor, Centers], Centers]

@@ -19,8 +19,8 @@ from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.tacotron2 import Tacotron2, Tacotron2Settings
 from tts_compress.audio.mel import HOP_LENGTH, SAMPLE_RATE
 from tts_compress.methods.base import Context
-from tts_compress.methods.factors import targets
 from tts_compress.methods.low_rank import LowRank
+from tts_compress.methods.rebuilding.factors import targets
 from tts_compress.metrics.macs import sentence_macs
 from tts_compress.metrics.mel import mel_mae_db
 from tts_compress.metrics.speed import real_time_factor, speedup, take_turns

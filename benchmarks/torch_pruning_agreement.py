@@ -19,8 +19,8 @@ from torch import nn
 from tts_compress import load_model
 from tts_compress.methods import Channels, Resize
 from tts_compress.methods.base import Context
-from tts_compress.methods.cutting import resized
 from tts_compress.methods.masking import mask
+from tts_compress.methods.rebuilding.cutting import resized
 
 VOICES = Path(__file__).parents[1] / "models"
 SPARSITIES = (0.25, 0.5, 0.75)

@@ -21,7 +21,7 @@ from tts_compress import load_model
 from tts_compress.architectures.checkpoints import save_voice
 from tts_compress.audio.wav import write_wav
 from tts_compress.errors import ExtraError, RecipeError, RunError
-from tts_compress.methods.scores import calibrated as calibrated_scores
+from tts_compress.methods.pruning.scores import calibrated as calibrated_scores
 from tts_compress.recipe import load
 from tts_compress.sweep import _memory, done, measured, run_one, sweep
 from tts_compress.synthesis import speak
@@ -356,7 +356,7 @@ def test_calibration_sentences_that_fail_are_left_out(calibrated, tmp_path, monk
         heard.extend(speech.text for speech in spoken)
         return calibrated_scores(model, spoken, score)
 
-    monkeypatch.setattr("tts_compress.methods.scores.calibrated", scores)
+    monkeypatch.setattr("tts_compress.methods.pruning.scores.calibrated", scores)
     _memory.cache_clear()
     try:
         text.write_text("Well.\nHow are you, and how do they do today?\n")

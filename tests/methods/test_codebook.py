@@ -14,7 +14,7 @@ from tts_compress import load_model
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods import Codebook, Magnitude
 from tts_compress.methods.base import Context
-from tts_compress.methods.clustering import codebook, kmeans, nearest, rounded
+from tts_compress.methods.quantizing.clustering import codebook, kmeans, nearest, rounded
 from tts_compress.synthesis import Speech
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -12,7 +12,7 @@ from tts_compress.architectures.hifigan import HifiGan, HifiGanSettings
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods import Channels, Fold, Resize, Uniform
 from tts_compress.methods.base import Context
-from tts_compress.methods.folding import convolutions
+from tts_compress.methods.rebuilding.folding import convolutions
 
 
 def speech(model):

@@ -13,10 +13,10 @@ from tts_compress.architectures.transformer import BlockSettings
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods import METHODS
 from tts_compress.methods.base import Context
-from tts_compress.methods.factors import factored, targets
 from tts_compress.methods.low_rank import LowRank
 from tts_compress.methods.magnitude import Magnitude
-from tts_compress.methods.spectrum import Spectrum, spend
+from tts_compress.methods.rebuilding.factors import factored, targets
+from tts_compress.methods.rebuilding.spectrum import Spectrum, spend
 from tts_compress.metrics.macs import sentence_macs
 from tts_compress.synthesis import Speech
 from tts_compress.training.holding import held_masks

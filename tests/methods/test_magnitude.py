@@ -11,8 +11,8 @@ from tts_compress.architectures.tacotron2 import Tacotron2, Tacotron2Settings
 from tts_compress.architectures.transformer import BlockSettings
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods import METHODS, Magnitude
-from tts_compress.methods import ranking as rankings
 from tts_compress.methods.base import Context, Memory
+from tts_compress.methods.pruning import ranking as rankings
 
 
 class Two(nn.Module):

@@ -16,11 +16,11 @@ from tts_compress.architectures.tacotron2 import Tacotron2, Tacotron2Settings
 from tts_compress.architectures.transformer import BlockSettings
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods import Channels, Heads, Magnitude, Resize, Units
-from tts_compress.methods.affine import affine_maps, kept
 from tts_compress.methods.base import Context
-from tts_compress.methods.calibrating import SpokenPositions, refits, walk
+from tts_compress.methods.calibration.affine import affine_maps, kept
+from tts_compress.methods.calibration.calibrating import SpokenPositions, refits, walk
+from tts_compress.methods.calibration.refit import Moments
 from tts_compress.methods.recalibrate import Recalibrate
-from tts_compress.methods.refit import Moments
 from tts_compress.synthesis import Speech
 
 ROOT = Path(__file__).parents[2]

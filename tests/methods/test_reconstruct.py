@@ -13,10 +13,10 @@ from tts_compress.architectures.hifigan import HifiGan, HifiGanSettings, Resbloc
 from tts_compress.architectures.low_rank import LowRankLinear
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods import Channels, Magnitude, Resize
-from tts_compress.methods.affine import affine_maps
 from tts_compress.methods.base import Context
-from tts_compress.methods.calibrating import walk
-from tts_compress.methods.masked_fit import MaskedRefit
+from tts_compress.methods.calibration.affine import affine_maps
+from tts_compress.methods.calibration.calibrating import walk
+from tts_compress.methods.calibration.masked_fit import MaskedRefit
 from tts_compress.methods.reconstruct import Reconstruct
 from tts_compress.synthesis import Speech
 

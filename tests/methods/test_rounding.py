@@ -9,13 +9,13 @@ from torch import nn
 from tts_compress import load_model, quantized
 from tts_compress.architectures.following import follow
 from tts_compress.errors import CheckpointError, RecipeError
-from tts_compress.methods.affine import affine_maps
 from tts_compress.methods.base import Context
-from tts_compress.methods.calibrating import walk
+from tts_compress.methods.calibration.affine import affine_maps
+from tts_compress.methods.calibration.calibrating import walk
 from tts_compress.methods.magnitude import Magnitude
-from tts_compress.methods.ranking import n_pruned
+from tts_compress.methods.pruning.ranking import n_pruned
+from tts_compress.methods.quantizing.rounding_fit import RoundingFit, round_map
 from tts_compress.methods.rounding import Rounding
-from tts_compress.methods.rounding_fit import RoundingFit, round_map
 from tts_compress.methods.uniform import Uniform
 from tts_compress.synthesis import Speech
 
@@ -116,7 +116,7 @@ def test_every_weight_is_rounded_and_only_selected_tensors_change():
     settings = Rounding(bits=3, include=["ffn", "embedding"], granularity="group", group_size=8)
     changes, context = run(model, settings)
     assert [change.layer for change in changes] == settings.selected(model)
-    assert set(context.quantized) == set(settings.rounded(model))
+    assert set(context.quantized) == set(settings.chosen(model))
     for name, tensor in model.state_dict().items():
         if name in context.quantized:
             form = context.quantized[name]
@@ -135,7 +135,7 @@ def test_sparsity_is_exact_in_each_tensor_and_zeros_stay(bits):
     zeros = {name: p == 0 for name, p in model.named_parameters()}
     settings = Rounding(bits=bits, sparsity=0.5)
     run(model, settings)
-    for name in settings.rounded(model):
+    for name in settings.chosen(model):
         after = model.get_parameter(name) == 0
         assert after[zeros[name]].all()
         least = max(n_pruned(0.5, after.numel()), int(zeros[name].sum()))

@@ -19,8 +19,8 @@ from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.exporting import save_public_checkpoint
 from tts_compress.methods import Channels, Heads, Magnitude, Resize, Units
 from tts_compress.methods.base import Context
-from tts_compress.methods.cutting import resized
 from tts_compress.methods.masking import mask, masked
+from tts_compress.methods.rebuilding.cutting import resized
 from tts_compress.methods.structured import Structured
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ from tts_compress.architectures.hifigan import HifiGan, HifiGanSettings, Resbloc
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods.base import Context
 from tts_compress.methods.low_rank import LowRank
-from tts_compress.methods.ranking import n_pruned
-from tts_compress.methods.scored_pruning import prune_lowest
+from tts_compress.methods.pruning.ranking import n_pruned
+from tts_compress.methods.pruning.scored import prune_lowest
 from tts_compress.methods.wanda import Wanda
 from tts_compress.synthesis import Speech
 

@@ -162,7 +162,7 @@ def test_bits_and_sparsity_of_each_tensor(folder):
     assert set(pairs) <= {(3, 0), (6, 0), (3, 0.5), (6, 0.5)}
     model = load_model(folder / "voice")
     names = [name for stage in rounded for name in stage.include]
-    assert sorted(names) == sorted(Rounding().rounded(model))
+    assert sorted(names) == sorted(Rounding().chosen(model))
     made = made_by(found, folder)
     assert made.n_bytes == min(t["n_bytes"] for t in tries_of(found))
     assert made.n_bytes <= state_dict_bytes(model) / 9

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from tts_compress.errors import CheckpointError, RecipeError
+from tts_compress.methods.selection import select
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -192,3 +193,63 @@ class Method(BaseModel):
     @abstractmethod
     def __call__(self, model: "Architecture", ctx: Context) -> tuple[Change, ...]:
         """Edits the network in place and says what was done to each tensor."""
+
+
+class Selecting(Method):
+    """Base of methods that are told which tensors they work on.
+
+    Attributes:
+        matrices_only: Whether biases and scales of normalisation are refused by name.
+        include: Groups, patterns or names.
+        exclude: Likewise.
+    """
+
+    matrices_only: ClassVar[bool] = False
+    include: tuple[str, ...] = Field(
+        (), description="Groups, patterns or names of tensors; every weight where left out."
+    )
+    exclude: tuple[str, ...] = Field(
+        (), description="Groups, patterns or names of tensors that are left as they are."
+    )
+
+    @property
+    def where(self) -> str:
+        """What is included, each after a space, for labels."""
+        return "".join(f" {entry}" for entry in self.include)
+
+    def chosen(self, model: "Architecture", vectors: bool = False) -> list[str]:
+        """Gives the names of the trained tensors that are included and not excluded.
+
+        Args:
+            model: The network.
+            vectors: Whether groups and patterns also match biases and normalisation.
+
+        Raises:
+            RecipeError: An entry of include or exclude matches nothing.
+        """
+        parameters = {
+            name: parameter
+            for name, parameter in model.named_parameters()
+            if parameter.requires_grad and (parameter.dim() > 1 or not self.matrices_only)
+        }
+        where = self.include, self.exclude, self.method
+        return select(parameters, model.groups, *where, vectors=vectors)
+
+    def selected(self, model: "Architecture") -> list[str]:
+        """Gives the names of the tensors that the method works on.
+
+        Raises:
+            RecipeError: An entry of include or exclude matches nothing.
+        """
+        return self.chosen(model)
+
+
+class Quantizing(Selecting):
+    """Base of methods that give weights other values, which take fewer bits."""
+
+    refuses: ClassVar[Mapping[Deed, str]] = {}
+
+    @property
+    def does(self) -> Deed:
+        """What becomes of the network's weights."""
+        return "quantizes"

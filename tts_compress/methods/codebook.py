@@ -1,13 +1,11 @@
 """Codebook quantization: each weight becomes the nearest of a few values that fit its tensor."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
 from tts_compress.errors import RecipeError
-from tts_compress.methods.base import Change, Context, Deed, Method
-from tts_compress.methods.selection import select
+from tts_compress.methods.base import Change, Context, Quantizing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from tts_compress.quantized import Codebook as CodebookForm
 
 
-class Codebook(Method):
+class Codebook(Quantizing):
     """Rounds weights to the entries of a table, whose squared error is the least there is.
 
     One entry is zero, so that pruned weights stay zero; the others are the means of the weights
@@ -32,14 +30,7 @@ class Codebook(Method):
     Hessian, in whose place here is that of the Fisher matrix.
     """
 
-    refuses: ClassVar[Mapping[Deed, str]] = {}
     method: Literal["codebook"] = "codebook"
-    include: tuple[str, ...] = Field(
-        (), description="Groups, patterns or names of tensors; every weight where left out."
-    )
-    exclude: tuple[str, ...] = Field(
-        (), description="Groups, patterns or names of tensors that are left as they are."
-    )
     bits: int = Field(ge=1, le=8, description="A table has 2^bits entries, with the zero.")
     granularity: Literal["tensor", "group"] = Field(
         "tensor", description="Whether a table is that of a tensor, or of a group of its rows."
@@ -68,25 +59,10 @@ class Codebook(Method):
         return "nothing" if self.importance == "none" else "calibration"
 
     @property
-    def does(self) -> Deed:
-        """What becomes of the network's weights."""
-        return "quantizes"
-
-    @property
     def label(self) -> str:
         """Such as ``codebook 4 bits`` or ``codebook rnn 4 bits by fisher``."""
-        where = "".join(f" {entry}" for entry in self.include)
         by = "" if self.importance == "none" else f" by {self.importance}"
-        return f"codebook{where} {self.bits} bits{by}"
-
-    def selected(self, model: "Architecture") -> list[str]:
-        """Gives the names of the tensors that get tables.
-
-        Raises:
-            RecipeError: An entry of include or exclude matches nothing.
-        """
-        parameters = dict(model.named_parameters())
-        return select(parameters, model.groups, self.include, self.exclude, self.method)
+        return f"codebook{self.where} {self.bits} bits{by}"
 
     def __call__(self, model: "Architecture", ctx: Context) -> tuple[Change, ...]:
         """Quantizes the network in place and says how many weights of each tensor are zero now.
@@ -110,7 +86,7 @@ class Codebook(Method):
         return changes_of(model, names)
 
     def _check_size(self, name: str, weight: "Tensor") -> None:
-        from tts_compress.methods.clustering import LARGEST
+        from tts_compress.methods.quantizing.clustering import LARGEST
 
         largest = float(weight.detach().abs().max())
         if largest > LARGEST:
@@ -120,7 +96,7 @@ class Codebook(Method):
             )
 
     def _quantized(self, weight: "Tensor", importance: "Tensor | None") -> "CodebookForm":
-        from tts_compress.methods.clustering import codebook
+        from tts_compress.methods.quantizing.clustering import codebook
         from tts_compress.quantized import matrix_shape
 
         rows, _ = matrix_shape(weight.shape)
@@ -129,10 +105,10 @@ class Codebook(Method):
 
     def _importances(self, model: "Architecture", ctx: Context) -> "dict[str, Tensor]":
         """Gives the importance of each weight, by name of the tensor; of some tensors, or none."""
-        from tts_compress.methods.hearing import check_speech
-        from tts_compress.methods.ranking import fingerprint
-        from tts_compress.methods.second_moments import weight_moments
-        from tts_compress.methods.sensitivity import diagonal
+        from tts_compress.methods.calibration.hearing import check_speech
+        from tts_compress.methods.calibration.second_moments import weight_moments
+        from tts_compress.methods.calibration.sensitivity import diagonal
+        from tts_compress.methods.pruning.ranking import fingerprint
 
         if self.importance == "none":
             return {}

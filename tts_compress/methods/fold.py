@@ -48,7 +48,7 @@ class Fold(Method):
         Raises:
             RecipeError: The network has no batch norm.
         """
-        from tts_compress.methods.folding import convolutions
+        from tts_compress.methods.rebuilding.folding import convolutions
 
         chosen = {name for pair in convolutions(model) for name in pair.names}
         if not chosen:
@@ -65,9 +65,9 @@ class Fold(Method):
             RecipeError: The network has no batch norm.
             CheckpointError: A number is NaN or infinite.
         """
-        from tts_compress.methods.folding import convolutions
         from tts_compress.methods.masking import changes_of
         from tts_compress.methods.precision import check_finite
+        from tts_compress.methods.rebuilding.folding import convolutions
 
         names, tensors = self.selected(model), model.state_dict()
         for name in names:

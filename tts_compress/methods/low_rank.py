@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from tts_compress.errors import RecipeError
-from tts_compress.methods.base import CHANGES, Change, Context, Deed, Method
+from tts_compress.methods.base import CHANGES, Change, Context, Deed, Selecting
 from tts_compress.methods.selection import select
 
 if TYPE_CHECKING:
     from tts_compress.architectures.base import Architecture
-    from tts_compress.methods.factors import Target
-    from tts_compress.methods.spectrum import Spectrum
+    from tts_compress.methods.rebuilding.factors import Target
+    from tts_compress.methods.rebuilding.spectrum import Spectrum
 
 
-class LowRank(Method):
+class LowRank(Selecting):
     """Gives each weight the product of two factors that is nearest to it, by singular values.
 
     A weight ``W (rows, columns)`` becomes ``U V`` of as few columns of U and rows of V as wanted;
@@ -41,12 +41,6 @@ class LowRank(Method):
 
     refuses: ClassVar[Mapping[Deed, str]] = {"quantizes": CHANGES}
     method: Literal["low_rank"] = "low_rank"
-    include: tuple[str, ...] = Field(
-        (), description="Groups, patterns or names of tensors; every weight where left out."
-    )
-    exclude: tuple[str, ...] = Field(
-        (), description="Groups, patterns or names of tensors that are left as they are."
-    )
     rank: int | None = Field(
         None, ge=1, description="Rank of every weight; of gates, what each has on average."
     )
@@ -94,9 +88,8 @@ class LowRank(Method):
     @property
     def label(self) -> str:
         """Such as ``low rank 50 %`` or ``low rank rnn energy 90 % jointly weighted``."""
-        where = "".join(f" {entry}" for entry in self.include)
         how = f" {self.lstm}" if self.lstm != "weights" else ""
-        return f"low rank{where} {self._amount}{how}{' weighted' * self.weighted}"
+        return f"low rank{self.where} {self._amount}{how}{' weighted' * self.weighted}"
 
     @property
     def _amount(self) -> str:
@@ -113,7 +106,7 @@ class LowRank(Method):
             RecipeError: An entry of include or exclude matches nothing, or no weight would become
                 smaller, or not one that is included by its name.
         """
-        from tts_compress.methods.factors import whole_names
+        from tts_compress.methods.rebuilding.factors import whole_names
 
         chosen = self._chosen(model)
         names = {name for target in self._targets(model) for name in target.weights}
@@ -132,7 +125,7 @@ class LowRank(Method):
         Raises:
             RecipeError: An entry of include or exclude matches nothing.
         """
-        from tts_compress.methods.factors import whole_names
+        from tts_compress.methods.rebuilding.factors import whole_names
 
         whole = whole_names(model)
         named = {whole.get(name, name): p for name, p in model.named_parameters()}
@@ -145,7 +138,7 @@ class LowRank(Method):
             RecipeError: One that is included by its name would not become smaller, or cannot have
                 factors.
         """
-        from tts_compress.methods.factors import targets, whole_names
+        from tts_compress.methods.rebuilding.factors import targets, whole_names
 
         found = targets(model, self._chosen(model), self.lstm)
         known = {name for target in found for name in target.weights}
@@ -183,8 +176,8 @@ class LowRank(Method):
                 each takes; single weights were pruned; there is no calibration speech.
             CheckpointError: A weight, or what a layer hears, is not finite.
         """
-        from tts_compress.methods.factors import factor_names, factored
         from tts_compress.methods.masking import changes_of
+        from tts_compress.methods.rebuilding.factors import factor_names, factored
 
         self.selected(model)
         found = self._targets(model)
@@ -221,10 +214,10 @@ class LowRank(Method):
         self, model: "Architecture", found: "list[Target]", ctx: Context
     ) -> "list[Spectrum]":
         """Gives the components of each matrix."""
-        from tts_compress.methods.input_products import input_products
+        from tts_compress.methods.calibration.input_products import input_products
         from tts_compress.methods.precision import check_finite
-        from tts_compress.methods.ranking import fingerprint
-        from tts_compress.methods.spectrum import Spectrum
+        from tts_compress.methods.pruning.ranking import fingerprint
+        from tts_compress.methods.rebuilding.spectrum import Spectrum
 
         tensors = {name: model.get_parameter(name) for t in found for name in t.weights}
         for name, tensor in tensors.items():
@@ -245,7 +238,7 @@ class LowRank(Method):
 
     def _counts(self, found: "list[Target]", spectra: "list[Spectrum]") -> list[int]:
         """Gives how many components each matrix keeps."""
-        from tts_compress.methods.spectrum import spend
+        from tts_compress.methods.rebuilding.spectrum import spend
 
         if self.budget is not None:
             return spend(spectra, [t.size for t in found], [t.cost for t in found], self.budget)

@@ -4,17 +4,16 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from tts_compress.methods.base import Change, Context, Method
-from tts_compress.methods.selection import select
+from tts_compress.methods.base import Change, Context, Selecting
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from tts_compress.architectures.base import Architecture
-    from tts_compress.methods.ranking import MagnitudeRanking
+    from tts_compress.methods.pruning.ranking import MagnitudeRanking
 
 
-class Magnitude(Method):
+class Magnitude(Selecting):
     """Sets the smallest weights to zero, exactly floor(sparsity * n) of n.
 
     Sparsity 0.34 of 9 weights takes 3; of equal ones, the first in the tensor go::
@@ -31,12 +30,6 @@ class Magnitude(Method):
     """
 
     method: Literal["magnitude"] = "magnitude"
-    include: tuple[str, ...] = Field(
-        (), description="Groups, patterns or names of tensors; every weight where left out."
-    )
-    exclude: tuple[str, ...] = Field(
-        (), description="Groups, patterns or names of tensors that are left as they are."
-    )
     scope: Literal["global", "tensor"] = Field(
         "global", description="Whether weights are ranked over all tensors together, or in each."
     )
@@ -49,15 +42,6 @@ class Magnitude(Method):
         """Name and sparsity, such as ``magnitude 40 %``."""
         return f"magnitude {100 * self.sparsity:.6g} %"
 
-    def selected(self, model: "Architecture") -> list[str]:
-        """Gives the names of the tensors that are ranked.
-
-        Raises:
-            RecipeError: An entry of include or exclude matches nothing.
-        """
-        parameters = dict(model.named_parameters())
-        return select(parameters, model.groups, self.include, self.exclude, self.method)
-
     def __call__(self, model: "Architecture", ctx: Context) -> tuple[Change, ...]:
         """Prunes the network in place and says how many weights of each tensor are zero now.
 
@@ -66,7 +50,7 @@ class Magnitude(Method):
             CheckpointError: A weight is NaN or infinite.
         """
         from tts_compress.methods.masking import changes_of
-        from tts_compress.methods.ranking import fingerprint, prune
+        from tts_compress.methods.pruning.ranking import fingerprint, prune
 
         weights: dict[str, Tensor] = {
             name: model.get_parameter(name) for name in self.selected(model)
@@ -80,7 +64,7 @@ class Magnitude(Method):
         self, weights: "dict[str, Tensor]"
     ) -> "list[tuple[tuple[str, ...], MagnitudeRanking]]":
         """Ranks all weights together, or those of each tensor."""
-        from tts_compress.methods.ranking import MagnitudeRanking
+        from tts_compress.methods.pruning.ranking import MagnitudeRanking
 
         parts = [tuple(weights)] if self.scope == "global" else [(name,) for name in weights]
         return [(part, MagnitudeRanking({name: weights[name] for name in part})) for part in parts]

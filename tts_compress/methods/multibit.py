@@ -1,12 +1,10 @@
 """Multi-bit quantization: weights as sums of a few binary tensors, each times a scale."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from tts_compress.methods.base import Change, Context, Deed, Method
-from tts_compress.methods.selection import select
+from tts_compress.methods.base import Change, Context, Quantizing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from tts_compress.quantized import MultiBit as MultiBitForm
 
 
-class MultiBit(Method):
+class MultiBit(Quantizing):
     """Makes each weight the sum of a few scales, each added or taken away: a bit says which.
 
     With 2 bits and the scales 3.5 and 5 in the first row, 2 and 4 in the second, rows have the
@@ -32,14 +30,7 @@ class MultiBit(Method):
     networks", section 3, for scales that are least squares in turn with the nearest codes.
     """
 
-    refuses: ClassVar[Mapping[Deed, str]] = {}
     method: Literal["multibit"] = "multibit"
-    include: tuple[str, ...] = Field(
-        (), description="Groups, patterns or names of tensors; every weight where left out."
-    )
-    exclude: tuple[str, ...] = Field(
-        (), description="Groups, patterns or names of tensors that are left as they are."
-    )
     bits: int = Field(ge=1, le=4, description="Bits of a weight: how many scales it is made of.")
     scales: Literal["alternating", "greedy"] = Field(
         "alternating",
@@ -51,24 +42,9 @@ class MultiBit(Method):
     group_size: int = Field(64, ge=1, description="Columns of a group.")
 
     @property
-    def does(self) -> Deed:
-        """What becomes of the network's weights."""
-        return "quantizes"
-
-    @property
     def label(self) -> str:
         """Such as ``multibit rnn 3 bits``."""
-        where = "".join(f" {entry}" for entry in self.include)
-        return f"multibit{where} {self.bits} bit{'s' if self.bits > 1 else ''}"
-
-    def selected(self, model: "Architecture") -> list[str]:
-        """Gives the names of the tensors that are quantized.
-
-        Raises:
-            RecipeError: An entry of include or exclude matches nothing.
-        """
-        parameters = dict(model.named_parameters())
-        return select(parameters, model.groups, self.include, self.exclude, self.method)
+        return f"multibit{self.where} {self.bits} bit{'s' if self.bits > 1 else ''}"
 
     def __call__(self, model: "Architecture", ctx: Context) -> tuple[Change, ...]:
         """Quantizes the network in place and says how many weights of each tensor are zero now.
@@ -88,8 +64,8 @@ class MultiBit(Method):
         return changes_of(model, names)
 
     def _quantized(self, weight: "Tensor") -> "MultiBitForm":
-        from tts_compress.methods import binary_codes
-        from tts_compress.methods.granularity import Sharing
+        from tts_compress.methods.quantizing import binary_codes
+        from tts_compress.methods.quantizing.granularity import Sharing
         from tts_compress.quantized import MultiBit as MultiBitForm
 
         sharing = Sharing.of(weight.shape, self.granularity, self.group_size)

@@ -1,12 +1,11 @@
 """Narrow floating-point types: float16 and bfloat16."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from tts_compress.errors import RecipeError
-from tts_compress.methods.base import Change, Context, Deed, Method
+from tts_compress.methods.base import Change, Context, Quantizing
 from tts_compress.methods.selection import select
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from tts_compress.architectures.base import Architecture
 
 
-class Narrow(Method):
+class Narrow(Quantizing):
     """Rounds numbers to those of a floating-point type of 16 bits, which the file stores.
 
     Where nothing is included, that is all which no earlier stage quantized: weights, biases,
@@ -30,24 +29,15 @@ class Narrow(Method):
     Micikevicius et al. 2018, "Mixed precision training", section 3, for float16.
     """
 
-    refuses: ClassVar[Mapping[Deed, str]] = {}
     method: Literal["narrow"] = "narrow"
     include: tuple[str, ...] = Field(
         (), description="Groups, patterns or names of tensors; everything where left out."
-    )
-    exclude: tuple[str, ...] = Field(
-        (), description="Groups, patterns or names of tensors that are left as they are."
     )
     dtype: Literal["bfloat16", "float16"] = Field(
         "float16",
         description="float16 is eight times as fine, and holds no more than 65504; bfloat16 takes "
         "fewer bytes once coded.",
     )
-
-    @property
-    def does(self) -> Deed:
-        """What becomes of the network's weights."""
-        return "quantizes"
 
     @property
     def label(self) -> str:

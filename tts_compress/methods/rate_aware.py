@@ -1,20 +1,18 @@
 """Rate-aware quantization: what each bit changes in what the network says is worth the same."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from tts_compress.errors import CheckpointError
-from tts_compress.methods.base import Change, Context, Deed, Method
-from tts_compress.methods.selection import select
+from tts_compress.methods.base import Change, Context, Quantizing
 
 if TYPE_CHECKING:
     from tts_compress.architectures.base import Architecture
-    from tts_compress.methods.sensitivity import Curvature
+    from tts_compress.methods.calibration.sensitivity import Curvature
 
 
-class RateAware(Method):
+class RateAware(Quantizing):
     """Rounds weights so that error and bits cost least together, over the whole network.
 
     Calibration sentences tell how a change of each weight changes what the network says, and how
@@ -35,13 +33,9 @@ class RateAware(Method):
     """
 
     needs: ClassVar[Literal["nothing", "calibration", "training"]] = "calibration"
-    refuses: ClassVar[Mapping[Deed, str]] = {}
     method: Literal["rate_aware"] = "rate_aware"
     include: tuple[str, ...] = Field(
         (), description="Groups, patterns or names of tensors; all that is trained where left out."
-    )
-    exclude: tuple[str, ...] = Field(
-        (), description="Groups, patterns or names of tensors that are left as they are."
     )
     vectors: bool = Field(
         True, description="Whether include and exclude also match biases and normalisation."
@@ -56,11 +50,6 @@ class RateAware(Method):
     )
 
     @property
-    def does(self) -> Deed:
-        """What becomes of the network's weights."""
-        return "quantizes"
-
-    @property
     def label(self) -> str:
         """Such as ``rate_aware 0.003``."""
         return f"rate_aware {self.rate_weight:.6g}"
@@ -71,9 +60,7 @@ class RateAware(Method):
         Raises:
             RecipeError: An entry of include or exclude matches nothing.
         """
-        parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        where = self.include, self.exclude, self.method
-        return select(parameters, model.groups, *where, vectors=self.vectors)
+        return self.chosen(model, self.vectors)
 
     def __call__(self, model: "Architecture", ctx: Context) -> tuple[Change, ...]:
         """Quantizes the network in place and says how many weights of each tensor are zero now.
@@ -84,12 +71,12 @@ class RateAware(Method):
             CheckpointError: A weight, the calibration speech, or what a weight changes in it, is
                 not finite.
         """
-        from tts_compress.methods.allocation import scaled
-        from tts_compress.methods.hearing import check_speech, evaluating
+        from tts_compress.methods.calibration.hearing import check_speech, evaluating
+        from tts_compress.methods.calibration.sensitivity import curvatures
         from tts_compress.methods.masking import changes_of
         from tts_compress.methods.precision import check_finite
-        from tts_compress.methods.ranking import fingerprint
-        from tts_compress.methods.sensitivity import curvatures
+        from tts_compress.methods.pruning.ranking import fingerprint
+        from tts_compress.methods.quantizing.allocation import scaled
 
         names = ctx.unquantized(self.selected(model), self)
         tensors = {name: model.get_parameter(name) for name in names}

@@ -62,7 +62,7 @@ class Recalibrate(Method):
         """Gives the names of the tensors that may change: of affine layers and batch norms."""
         from torch import nn
 
-        from tts_compress.methods.affine import affine_maps
+        from tts_compress.methods.calibration.affine import affine_maps
 
         chosen: set[str] = set()
         for name, layer in model.named_modules():
@@ -82,8 +82,8 @@ class Recalibrate(Method):
         from tts_compress.architectures.fastspeech2 import FastSpeech2
         from tts_compress.architectures.following import follow
         from tts_compress.architectures.tacotron2 import Tacotron2
-        from tts_compress.methods.calibrating import SpokenPositions, refits, walk
-        from tts_compress.methods.hearing import check_speech, check_tensors, evaluating
+        from tts_compress.methods.calibration.calibrating import SpokenPositions, refits, walk
+        from tts_compress.methods.calibration.hearing import check_speech, check_tensors, evaluating
         from tts_compress.methods.masking import changes_of
 
         if not isinstance(model, (Tacotron2, FastSpeech2)):

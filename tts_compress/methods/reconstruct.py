@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from tts_compress.architectures.base import Architecture
-    from tts_compress.methods.calibrating import Fit
+    from tts_compress.methods.calibration.calibrating import Fit
 
 
 class Reconstruct(Method):
@@ -64,7 +64,7 @@ class Reconstruct(Method):
 
     def selected(self, model: "Architecture") -> list[str]:
         """Gives the names of the tensors that may change: those of affine layers."""
-        from tts_compress.methods.affine import affine_maps
+        from tts_compress.methods.calibration.affine import affine_maps
 
         chosen: set[str] = set()
         for name, layer in model.named_modules():
@@ -79,8 +79,8 @@ class Reconstruct(Method):
             RecipeError: The network was resized; there is no calibration speech.
             CheckpointError: A weight, or what a layer says, is not finite.
         """
-        from tts_compress.methods.calibrating import walk
-        from tts_compress.methods.hearing import check_tensors, evaluating, hearing
+        from tts_compress.methods.calibration.calibrating import walk
+        from tts_compress.methods.calibration.hearing import check_tensors, evaluating, hearing
         from tts_compress.methods.masking import changes_of
 
         dense = ctx.dense(self.method)
@@ -92,8 +92,8 @@ class Reconstruct(Method):
         return changes_of(model, self.selected(model))
 
     def _fits(self, model: "nn.Module", dense: "nn.Module") -> "dict[str, list[Fit]]":
-        from tts_compress.methods.affine import affine_maps
-        from tts_compress.methods.masked_fit import MaskedRefit
+        from tts_compress.methods.calibration.affine import affine_maps
+        from tts_compress.methods.calibration.masked_fit import MaskedRefit
 
         found: dict[str, list[Fit]] = {}
         for name, layer in model.named_modules():

@@ -59,9 +59,9 @@ class Resize(Method):
         Raises:
             RecipeError: What an earlier stage took out is not zero any more; weights are factors.
         """
-        from tts_compress.methods.cutting import resized
         from tts_compress.methods.masking import changes_of
-        from tts_compress.methods.propagation import propagate
+        from tts_compress.methods.rebuilding.cutting import resized
+        from tts_compress.methods.rebuilding.propagation import propagate
 
         check_no_factors(model, self.method)
         tensors = model.state_dict()

@@ -1,22 +1,21 @@
 """Calibrated rounding: the error of each weight is made up for by those that come after it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tts_compress.methods.base import Change, Context, Deed, Method
-from tts_compress.methods.selection import select
+from tts_compress.methods.base import Change, Context, Deed, Quantizing
 
 if TYPE_CHECKING:
     from torch import nn
 
     from tts_compress.architectures.base import Architecture
-    from tts_compress.methods.calibrating import Fit
+    from tts_compress.methods.calibration.calibrating import Fit
     from tts_compress.quantized import Quantized
 
 
-class Rounding(Method):
+class Rounding(Quantizing):
     """Rounds or prunes weights, or both in one pass, so that layers say nearly what they said.
 
     Layer by layer, in the order of execution, the weights are chosen column by column, and what is
@@ -40,14 +39,8 @@ class Rounding(Method):
     """
 
     needs: ClassVar[Literal["nothing", "calibration", "training"]] = "calibration"
-    refuses: ClassVar[Mapping[Deed, str]] = {}
+    matrices_only: ClassVar[bool] = True
     method: Literal["rounding"] = "rounding"
-    include: tuple[str, ...] = Field(
-        (), description="Groups, patterns or names of tensors; every weight where left out."
-    )
-    exclude: tuple[str, ...] = Field(
-        (), description="Groups, patterns or names of tensors that are left as they are."
-    )
     bits: int | None = Field(
         4, ge=2, le=8, description="Bits of a level; null prunes without rounding."
     )
@@ -86,24 +79,15 @@ class Rounding(Method):
         words += [f"{100 * self.sparsity:.6g} %"] if self.sparsity else []
         return " ".join(words)
 
-    def rounded(self, model: "Architecture") -> list[str]:
-        """Gives the names of the tensors that are rounded or pruned.
-
-        Raises:
-            RecipeError: An entry of include or exclude matches nothing.
-        """
-        parameters = {name: p for name, p in model.named_parameters() if p.dim() > 1}
-        return select(parameters, model.groups, self.include, self.exclude, self.method)
-
     def selected(self, model: "Architecture") -> list[str]:
         """Gives the names of those tensors, and of the biases that bring the means back.
 
         Raises:
             RecipeError: An entry of include or exclude matches nothing.
         """
-        from tts_compress.methods.bias_correction import corrected_biases
+        from tts_compress.methods.calibration.bias_correction import corrected_biases
 
-        names = set(self.rounded(model))
+        names = set(self.chosen(model))
         names |= set(corrected_biases(model, names))
         return [name for name, _ in model.named_parameters() if name in names]
 
@@ -117,13 +101,13 @@ class Rounding(Method):
         """
         from copy import deepcopy
 
-        from tts_compress.methods.calibrating import walk
-        from tts_compress.methods.hearing import evaluating, hearing
+        from tts_compress.methods.calibration.calibrating import walk
+        from tts_compress.methods.calibration.hearing import evaluating, hearing
         from tts_compress.methods.masking import changes_of
         from tts_compress.methods.precision import check_finite
-        from tts_compress.methods.rounding_fit import round_plainly
+        from tts_compress.methods.quantizing.rounding_fit import round_plainly
 
-        chosen = ctx.unquantized(self.rounded(model), self)
+        chosen = ctx.unquantized(self.chosen(model), self)
         left = set(ctx.quantized)
         for name in chosen:
             check_finite(self.method, name, model.get_parameter(name))
@@ -149,8 +133,8 @@ class Rounding(Method):
         done: "dict[str, Quantized | None]",
     ) -> "dict[str, list[Fit]]":
         """Gives what rounds each map that has one of the chosen weights."""
-        from tts_compress.methods.affine import affine_maps
-        from tts_compress.methods.rounding_fit import RoundingFit
+        from tts_compress.methods.calibration.affine import affine_maps
+        from tts_compress.methods.quantizing.rounding_fit import RoundingFit
 
         known = {id(parameter): name for name, parameter in model.named_parameters()}
         found: dict[str, list[Fit]] = {}

@@ -150,9 +150,9 @@ class Structured(Method):
             RecipeError: See `couplings`; or more units would leave than can.
             CheckpointError: A weight is not finite.
         """
-        from tts_compress.methods.choosing import choose
         from tts_compress.methods.masking import changes_of, mask, masked
-        from tts_compress.methods.scores import scores
+        from tts_compress.methods.pruning.choosing import choose
+        from tts_compress.methods.pruning.scores import scores
 
         couplings = self.couplings(model)
         tensors = model.state_dict()

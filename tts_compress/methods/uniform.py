@@ -1,12 +1,11 @@
 """Uniform quantization: evenly spaced values."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from tts_compress.methods.base import Change, Context, Deed, Method
-from tts_compress.methods.selection import select
+from tts_compress.methods.base import Change, Context, Quantizing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from tts_compress.quantized import Uniform as UniformForm
 
 
-class Uniform(Method):
+class Uniform(Quantizing):
     """Rounds weights to evenly spaced values, of which zero is one.
 
     Symmetric, 2 bits and one scale a row: the values are -scale, 0 and scale, where the scale is
@@ -36,14 +35,7 @@ class Uniform(Method):
     4.2, for biases.
     """
 
-    refuses: ClassVar[Mapping[Deed, str]] = {}
     method: Literal["uniform"] = "uniform"
-    include: tuple[str, ...] = Field(
-        (), description="Groups, patterns or names of tensors; every weight where left out."
-    )
-    exclude: tuple[str, ...] = Field(
-        (), description="Groups, patterns or names of tensors that are left as they are."
-    )
     vectors: bool = Field(
         False, description="Whether include and exclude also match biases and normalisation."
     )
@@ -73,29 +65,9 @@ class Uniform(Method):
         return "calibration" if self.bias_correction else "nothing"
 
     @property
-    def does(self) -> Deed:
-        """What becomes of the network's weights."""
-        return "quantizes"
-
-    @property
     def label(self) -> str:
         """Such as ``uniform rnn 4 bits``."""
-        where = "".join(f" {entry}" for entry in self.include)
-        return f"uniform{where} {self.bits} bits"
-
-    def _rounded(self, model: "Architecture") -> list[str]:
-        """Gives the names of the tensors that are quantized.
-
-        Raises:
-            RecipeError: An entry of include or exclude matches nothing.
-        """
-        parameters = {
-            name: parameter
-            for name, parameter in model.named_parameters()
-            if parameter.requires_grad or not self.vectors
-        }
-        where = self.include, self.exclude, self.method
-        return select(parameters, model.groups, *where, vectors=self.vectors)
+        return f"uniform{self.where} {self.bits} bits"
 
     def selected(self, model: "Architecture") -> list[str]:
         """Gives the names of the tensors that are quantized, and of biases that are corrected.
@@ -103,10 +75,10 @@ class Uniform(Method):
         Raises:
             RecipeError: An entry of include or exclude matches nothing.
         """
-        return self._changed(model, self._rounded(model))
+        return self._changed(model, self.chosen(model, self.vectors))
 
     def _changed(self, model: "Architecture", rounded: Sequence[str]) -> list[str]:
-        from tts_compress.methods.bias_correction import corrected_biases
+        from tts_compress.methods.calibration.bias_correction import corrected_biases
 
         names = set(rounded)
         if self.bias_correction:
@@ -125,11 +97,11 @@ class Uniform(Method):
         """
         from copy import deepcopy
 
-        from tts_compress.methods.bias_correction import correct_biases
+        from tts_compress.methods.calibration.bias_correction import correct_biases
         from tts_compress.methods.masking import changes_of
         from tts_compress.methods.precision import check_finite
 
-        names = ctx.unquantized(self._rounded(model), self)
+        names = ctx.unquantized(self.chosen(model, self.vectors), self)
         changed = [n for n in self._changed(model, names) if n not in ctx.quantized]
         tensors = {name: model.get_parameter(name) for name in names}
         for name, tensor in tensors.items():
@@ -146,8 +118,8 @@ class Uniform(Method):
         return changes_of(model, changed)
 
     def _quantized(self, weight: "Tensor") -> "UniformForm":
-        from tts_compress.methods import ranges
-        from tts_compress.methods.granularity import Sharing
+        from tts_compress.methods.quantizing import ranges
+        from tts_compress.methods.quantizing.granularity import Sharing
         from tts_compress.quantized import Uniform as UniformForm
 
         sharing = Sharing.of(weight.shape, self.granularity, self.group_size)

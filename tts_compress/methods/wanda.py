@@ -4,14 +4,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from tts_compress.methods.base import Change, Context, Method
-from tts_compress.methods.selection import select
+from tts_compress.methods.base import Change, Context, Selecting
 
 if TYPE_CHECKING:
     from tts_compress.architectures.base import Architecture
 
 
-class Wanda(Method):
+class Wanda(Selecting):
     """Prunes by magnitude times the norm of the input, exactly floor(sparsity * n) of each tensor.
 
     No weight that stays is changed. Inputs of norms 1, 4 and 2, a third of each row; by magnitude
@@ -29,13 +28,8 @@ class Wanda(Method):
     """
 
     needs: ClassVar[Literal["nothing", "calibration", "training"]] = "calibration"
+    matrices_only: ClassVar[bool] = True
     method: Literal["wanda"] = "wanda"
-    include: tuple[str, ...] = Field(
-        (), description="Groups, patterns or names of tensors; every weight where left out."
-    )
-    exclude: tuple[str, ...] = Field(
-        (), description="Groups, patterns or names of tensors that are left as they are."
-    )
     scope: Literal["row", "tensor"] = Field(
         "row",
         description="Whether weights are ranked in each row, what one output reads, or over all of "
@@ -50,15 +44,6 @@ class Wanda(Method):
         """Name and sparsity, such as ``wanda 40 %``."""
         return f"wanda {100 * self.sparsity:.6g} %"
 
-    def selected(self, model: "Architecture") -> list[str]:
-        """Gives the names of the tensors that are ranked.
-
-        Raises:
-            RecipeError: An entry of include or exclude matches nothing.
-        """
-        parameters = {name: p for name, p in model.named_parameters() if p.dim() > 1}
-        return select(parameters, model.groups, self.include, self.exclude, self.method)
-
     def __call__(self, model: "Architecture", ctx: Context) -> tuple[Change, ...]:
         """Prunes the network in place and says how many weights of each tensor are zero now.
 
@@ -67,10 +52,10 @@ class Wanda(Method):
                 speech.
             CheckpointError: A weight, or what a layer hears, is not finite.
         """
+        from tts_compress.methods.calibration.second_moments import weight_moments
         from tts_compress.methods.masking import changes_of
         from tts_compress.methods.precision import check_finite
-        from tts_compress.methods.scored_pruning import prune_lowest
-        from tts_compress.methods.second_moments import weight_moments
+        from tts_compress.methods.pruning.scored import prune_lowest
 
         names = self.selected(model)
         moments = weight_moments(model, ctx.calibration(self.method), self.method)
@@ -88,7 +73,7 @@ class Wanda(Method):
 
 def _output_axes(model: "Architecture") -> dict[int, int]:
     """Gives the axis of each affine map's weight that counts what it says, by identity."""
-    from tts_compress.methods.affine import affine_maps
+    from tts_compress.methods.calibration.affine import affine_maps
 
     return {
         id(weight): int(own.transposed)

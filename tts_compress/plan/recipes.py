@@ -9,7 +9,7 @@ from rich.markup import escape
 from tts_compress import load_model
 from tts_compress.architectures.base import Architecture
 from tts_compress.methods.base import Method
-from tts_compress.methods.choosing import choose
+from tts_compress.methods.pruning.choosing import choose
 from tts_compress.methods.structured import Structured
 from tts_compress.metrics.cost import n_parameters
 from tts_compress.plan.models import tensor_table

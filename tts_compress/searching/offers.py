@@ -11,11 +11,11 @@ from torch import Tensor
 from tts_compress.architectures.base import Architecture
 from tts_compress.encodings import Item, entropy_bytes
 from tts_compress.methods.base import Context, Method
+from tts_compress.methods.calibration.sensitivity import diagonal
 from tts_compress.methods.narrow import Narrow
+from tts_compress.methods.quantizing.rounding_fit import round_plainly
 from tts_compress.methods.rate_aware import RateAware
 from tts_compress.methods.rounding import Rounding
-from tts_compress.methods.rounding_fit import round_plainly
-from tts_compress.methods.sensitivity import diagonal
 from tts_compress.quantized import Quantized
 from tts_compress.recipe import SearchForm
 from tts_compress.searching.hulls import Candidate, allocations
@@ -87,7 +87,7 @@ class Allocations:
     absolute = True
 
     def __init__(self, model: Architecture, context: Context, search: SearchForm) -> None:
-        names = context.unquantized(Rounding().rounded(model), Rounding())
+        names = context.unquantized(Rounding().chosen(model), Rounding())
         importance = diagonal(model, context.calibration(Rounding().method))
         self._found = allocations(
             {

@@ -23,7 +23,7 @@ from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.fastspeech2 import FastSpeech2, FastSpeech2Output
 from tts_compress.architectures.following import follow
 from tts_compress.files import locked, replaced
-from tts_compress.methods.ranking import fingerprint
+from tts_compress.methods.pruning.ranking import fingerprint
 from tts_compress.synthesis import BATCH_SIZE, Speech, speak
 from tts_compress.training.batches import Example
 

@@ -24,7 +24,7 @@ from tts_compress.errors import RecipeError
 from tts_compress.files import locked, replaced
 from tts_compress.methods.base import Context, Finetuner, Method
 from tts_compress.methods.finetune import Finetune
-from tts_compress.methods.ranking import fingerprint
+from tts_compress.methods.pruning.ranking import fingerprint
 from tts_compress.recipe import Training
 from tts_compress.training.batches import Example
 from tts_compress.training.corpus import read_corpus

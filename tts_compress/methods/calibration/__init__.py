@@ -1,0 +1,1 @@
+"""What layers hear and say of calibration speech, and weights that are fitted to it."""

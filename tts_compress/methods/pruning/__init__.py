@@ -1,0 +1,1 @@
+"""Which weights and units leave, and how many."""

@@ -1,0 +1,1 @@
+"""Tensors as integers, and values for these."""
