@@ -1,14 +1,31 @@
 """What every architecture says about itself."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from tts_compress.architectures.couplings import Coupling
 from tts_compress.architectures.settings import ArchitectureSettings
+
+
+class _Undrawn(TorchFunctionMode):
+    """Has layers draw no first values: on the meta device, to draw none takes torch 1.5 s once."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        named = kwargs or {}
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            return named["tensor"] if "tensor" in named else args[0]
+        return func(*args, **named)
 
 
 class Architecture(nn.Module):
@@ -29,6 +46,12 @@ class Architecture(nn.Module):
     sign: ClassVar[str]
     groups: ClassVar[dict[str, tuple[str, ...]]]
     settings: ArchitectureSettings
+
+    @classmethod
+    def shaped(cls, settings: ArchitectureSettings) -> Self:
+        """Gives a network whose tensors have shapes and neither values nor memory."""
+        with torch.device("meta"), _Undrawn():
+            return cls(settings)
 
     @abstractmethod
     def couplings(self) -> tuple[Coupling, ...]:

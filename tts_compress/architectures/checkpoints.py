@@ -113,8 +113,7 @@ def skeleton(settings: ArchitectureSettings, where: str | Path) -> Architecture:
     """
     network = next(a for a in ARCHITECTURES.values() if isinstance(settings, a.Settings))
     try:
-        with torch.device("meta"):  # allocates nothing, whatever the settings claim
-            return network(settings)
+        return network.shaped(settings)  # allocates nothing, whatever the settings claim
     except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:
         first = str(error).partition("\n")[0]
         raise CheckpointError(

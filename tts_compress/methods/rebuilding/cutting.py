@@ -21,8 +21,7 @@ def resized(model: "Architecture", removed: Mapping[str, Tensor]) -> "Architectu
     settings = model.resized_settings(
         {c.name: (~removed[c.name]).nonzero()[:, 0].tolist() for c in couplings}
     )
-    with torch.device("meta"):
-        smaller = type(model)(settings)
+    smaller = type(model).shaped(settings)
     smaller.load_state_dict(_cut(model.state_dict(), couplings, removed), assign=True)
     return smaller.train(model.training)
 

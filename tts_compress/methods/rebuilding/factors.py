@@ -137,8 +137,7 @@ def factored(model: "Architecture", factors: Mapping[Target, Sequence[Factors]])
     """
     ranks = {target.name: _rank(pairs) for target, pairs in factors.items()}
     settings = model.settings.model_copy(update={"ranks": model.settings.ranks | ranks})
-    with torch.device("meta"):
-        smaller = type(model)(settings)
+    smaller = type(model).shaped(settings)
     before, wanted = model.state_dict(), smaller.state_dict()
     tensors = {name: before[name].clone() for name in wanted if name in before}
     for target, pairs in factors.items():
