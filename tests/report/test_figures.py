@@ -4,10 +4,12 @@ import re
 from dataclasses import replace
 
 import pytest
+from matplotlib import rc_context
 
 from tts_compress.records import Record
 from tts_compress.report.figures import WIDTH, write_figures
-from tts_compress.report.plots import SIZE_OF, draw, name_points
+from tts_compress.report.labels import name_points
+from tts_compress.report.plots import draw, size_of
 from tts_compress.report.reading import Results, RunResult
 from tts_compress.report.rows import row_of, with_intervals
 
@@ -67,7 +69,7 @@ def test_intervals_are_drawn(results):
     from matplotlib.figure import Figure
 
     axes = Figure().add_subplot()
-    draw(axes, results.rows, SIZE_OF, "word_error_rate")
+    draw(axes, results.rows, size_of(results.rows), "word_error_rate")
     drawn = {
         line.get_xdata()[0]: line.get_ydata() for line in axes.lines if line.get_marker() == "_"
     }
@@ -102,6 +104,30 @@ def test_long_names_have_lines_of_their_own(results, tmp_path):
     written = write_figures([replace(results, runs=tuple(runs))], tmp_path)
     _, height = re.search(r'viewBox="0 0 (\S+) (\S+)"', written[1].read_text()).groups()
     assert float(height) > 72 * WIDTH * 0.85
+
+
+def test_the_axis_says_which_size_is_drawn(results, tmp_path):
+    sizes = {"artifact_bytes": 3e5, "float32_bytes": 16e6}
+    runs = [
+        replace(run, row=replace(run.row, values={**run.row.values, **sizes}))
+        for run in results.runs
+    ]
+    with rc_context({"svg.fonttype": "none"}):
+        by_gzip = write_figures([results], tmp_path / "a")[1].read_text()
+        by_file = write_figures([replace(results, runs=tuple(runs))], tmp_path / "b")[1].read_text()
+    assert "size on disk, gzip (MB)" in by_gzip
+    assert "size of the coded file (MB)" in by_file
+
+
+def test_points_are_called_by_what_sets_them_apart(results):
+    from matplotlib.figure import Figure
+
+    axes = Figure().add_subplot()
+    names = ("heads keep 1 + folded + uniform 4 bits", "heads keep 1 + folded + codebook 3 bits")
+    rows = [replace(row, name=name) for row, name in zip(results.rows[1:], names, strict=False)]
+    draw(axes, [results.rows[0], *rows], size_of(rows), "word_error_rate")
+    assert axes.get_legend_handles_labels()[1][:2] == ["uniform", "codebook"]
+    assert {text.get_text() for text in axes.texts} == {"4 bits", "3 bits"}
 
 
 def test_what_was_not_taken_is_not_drawn(tmp_path, results):

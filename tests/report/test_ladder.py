@@ -57,6 +57,18 @@ def test_the_plot_has_a_panel_for_each_run_and_at_most_twelve(tmp_path, n_runs, 
     )
 
 
+def test_long_names_have_lines_of_their_own(tmp_path):
+    rows = [
+        row_of("a", "dense"),
+        row_of("b", "channels ffn 25 % + recalibrated + resized + uniform"),
+    ]
+    plot_ladder("voice", rows[:1] + rows[:1], tmp_path / "short.png")
+    plot_ladder("voice", rows, tmp_path / "long.png")
+    short, long = (imread(tmp_path / f"{name}.png").shape[:2] for name in ("short", "long"))
+    assert short[1] == long[1]
+    assert short[0] < long[0]
+
+
 def test_the_plot_is_written_where_sizes_were_taken(tmp_path):
     rows = [row_of("a", "dense"), row_of("b", "uniform")]
     assert write_plots("voice", rows, tmp_path) == [tmp_path / "sizes.png"]
@@ -99,20 +111,23 @@ def test_the_page_shows_the_ladder_of_the_selected_run_and_its_groups(results, t
     wrong = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto((tmp_path / "report" / "index.html").as_uri())
-    page.wait_for_selector("#ladder-plot .bartext")
+    page.wait_for_selector("#ladder-plot .annotation-text")
     assert page.locator("#sizes-of").inner_text() == "magnitude 50 %"
     assert page.locator("#sizes-table tbody th").all_inner_texts() == ["dense", "magnitude 50 %"]
     text = page.locator("#sizes-table tbody tr").nth(1).inner_text()
     assert "1.00 (16.0\u00d7)" in text
-    bars = page.locator("#ladder-plot .bartext").all_text_contents()
+    *bars, bound = page.locator("#ladder-plot .annotation-text").all_text_contents()
     assert bars[0] == "8.00\u202fMB, 2.0\u00d7"
     assert bars[-1] == "1.00\u202fMB, 16.0\u00d7"
+    assert bound == "order-0 entropy 1.05\u202fMB"
+    ticks = page.locator("#ladder-plot .xtick").all_text_contents()
+    assert ticks == ["0.5", "1", "2", "5", "10"]
     page.locator("#groups-box summary").click()
     groups = page.locator("#groups-table tbody tr").all_inner_texts()
     assert groups[0].split() == ["rnn", "1024", "512", "4.00"]
     page.locator("#layers-of").click()
     assert "NaN" not in page.locator("#layers-table").inner_text()
     page.locator("#theme").click()
-    assert page.locator("#ladder-plot .bartext").count() == len(RUNGS)
+    assert page.locator("#ladder-plot .annotation-text").count() == len(RUNGS) + 1
     page.close()
     assert not wrong

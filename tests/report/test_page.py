@@ -4,7 +4,6 @@ import io
 import json
 import re
 from html.parser import HTMLParser
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,10 +19,9 @@ from tts_compress.report.page import SCRIPTS, write_report
 from tts_compress.report.page import images as pictures
 from tts_compress.report.page.assets import LISTED
 from tts_compress.report.page.data import embedded
-from tts_compress.report.page.gist import gist, size_metric
+from tts_compress.report.page.gist import gist
 from tts_compress.report.page.voices import grouped
 from tts_compress.report.reading import read_results
-from tts_compress.report.rows import Row
 
 FLOOR, LOUD = np.log(1e-5), np.log(10 ** (10 / 20))  # -100 and 10 dB
 
@@ -295,14 +293,24 @@ def test_the_gist_is_the_smallest_run_that_is_surely_as_good(tmp_path, small, sa
     assert re.match(said, gist(grouped([read_results(folder)])[0]))
 
 
-def test_runs_are_compared_by_their_files_where_all_have_one():
-    def voice(*sizes):
-        return SimpleNamespace(rows=[Row(f"{n}", "", values, {}) for n, values in enumerate(sizes)])
+def test_the_page_begins_with_the_coded_files_where_all_runs_have_one(tmp_path):
+    folder = make_results(tmp_path / "r", 3, 1)
+    for number, run in enumerate(runs_of(folder)):
+        path = folder / run["id"] / "records.jsonl"
+        sizes = {"artifact_bytes": 6e6 / (number + 1), "float32_bytes": 16e6}
+        more = [Record(run["id"], metric, None, value, "bytes") for metric, value in sizes.items()]
+        write_records(path, [*read_records(path), *more])
+    [voice] = report(folder, out=tmp_path / "report")[0]["voices"]
+    assert (voice["default_x"], voice["columns"][0]) == ("artifact_bytes", "artifact_bytes")
+    assert "gzip_bytes" not in voice["columns"]
+    assert "gzip_bytes" in voice["measures"]
 
-    coded = {"gzip_bytes": 9.0, "artifact_bytes": 6.0}
-    assert size_metric(voice(coded, coded, {})) == "artifact_bytes"
-    assert size_metric(voice(coded, {"gzip_bytes": 9.0})) == "gzip_bytes"
-    assert size_metric(voice({})) == "gzip_bytes"
+
+def test_methods_are_called_by_what_sets_them_apart(tmp_path):
+    names = ("heads keep 1 + folded + uniform 4 bits", "heads keep 1 + folded + codebook 3 bits")
+    folder = make_results(tmp_path / "r", 3, 0, names=names)
+    [voice] = report(folder, out=tmp_path / "report")[0]["voices"]
+    assert [run["method"] for run in voice["runs"][1:]] == ["uniform", "codebook"]
 
 
 def test_the_gist_says_if_no_run_is_as_good(tmp_path):

@@ -91,14 +91,14 @@ def test_the_parquet_has_every_value(results, tmp_path):
     write_tables([results], tmp_path / "out")
     table = pyarrow.parquet.read_table(tmp_path / "out" / "results.parquet")
     assert table.column_names == [
-        *("recipe", "run", "name", "method", "removed", "then"),
+        *("recipe", "run", "name", "method", "setting", "then"),
         *("metric", "unit", "sentence", "value"),
     ]
     lines = table.to_pylist()
     assert len(lines) == 4 * (2 * 10 + 2)
     size = next(line for line in lines if line["name"] == NAMES[2] and line["sentence"] is None)
     assert (size["metric"], size["value"]) == ("gzip_bytes", 7e6)
-    assert (size["method"], size["removed"], size["then"]) == ("magnitude", "40 %", "bare")
+    assert (size["method"], size["setting"], size["then"]) == ("magnitude", "40 %", "bare")
     distances = [
         line["value"]
         for line in lines
@@ -118,7 +118,8 @@ def test_markdown_and_latex_have_the_same_cells(rows):
     assert table[4] == "| dense | 9.00 | 56.2 % | 0.00 | 0 of 10 |"
     assert table[5].startswith("| magnitude 20 % | 8.00 | 50.0 % | **5.50 [3.40, 7.60]** |")
     assert table[7].startswith("| magnitude 60 % | 6.00 | 37.5 % | 9.50 [7.40, 11.60] |")
-    assert table[-2:] == [
+    assert table[-3:] == [
+        "Of dense: the size by that of the dense network in float32, 16.00 MB.",
         "In brackets: 95 % bootstrap intervals over sentences.",
         "Bold: the best, and what cannot be told apart from it (paired, 95 %).",
     ]

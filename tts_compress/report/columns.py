@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from tts_compress.report.measures import measure
 from tts_compress.report.rows import RESIZED, Row
+from tts_compress.report.sizes import CODED, compared_by
+from tts_compress.report.sizes import GZIP as GZIPPED
 
 MEGA = 1e6
 ATTENTION_FAILURES = ("repeats", "skips", "no_stop", "early_stop")
@@ -72,18 +74,22 @@ def _of(metric: str, ending: str = "") -> Column:
     return Column(known.heading, text, metric)
 
 
-def _of_dense(row: Row, dense: Row) -> str:
-    size, whole = row.values.get("gzip_bytes"), dense.values.get("state_dict_bytes")
-    return "" if size is None or not whole else number(100 * size / whole, 1, " %")
+def _of_dense(metric: str) -> Column:
+    """Gives what part of the dense network's weights in float32 a size is."""
+
+    def text(row: Row, dense: Row) -> str:
+        size, whole = row.values.get(metric), dense.values.get("state_dict_bytes")
+        return "" if size is None or not whole else number(100 * size / whole, 1, " %")
+
+    return Column("of dense", text)
 
 
 PARAMETERS = _of("n_parameters", " M")
 MACS = _of("macs_per_second")
 NONZERO_MACS = _of("effective_macs_per_second")
-GZIP = _of("gzip_bytes")
-FILE = _of("artifact_bytes")
+GZIP, GZIP_OF_DENSE = _of(GZIPPED.metric), _of_dense(GZIPPED.metric)
+FILE, FILE_OF_DENSE = _of(CODED.metric), _of_dense(CODED.metric)
 FLOAT32 = _of("state_dict_bytes")
-OF_DENSE = Column("of dense", _of_dense)
 MEL = _of("mel_mae_db")
 MCD = _of("mcd_dtw_db")
 F0 = _of("f0_rmse_cents")
@@ -100,8 +106,9 @@ COLUMNS = (
     PARAMETERS,
     MACS,
     GZIP,
+    GZIP_OF_DENSE,
     FILE,
-    OF_DENSE,
+    FILE_OF_DENSE,
     MEL,
     MCD,
     F0,
@@ -115,6 +122,8 @@ COLUMNS = (
 )
 QUALITY = (MEL, MCD, F0, VOICING, WORD_ERRORS, CHARACTER_ERRORS)
 OF_SHAPE = (PARAMETERS, MACS)
+OF_SIZE = {GZIPPED: (GZIP, GZIP_OF_DENSE), CODED: (FILE, FILE_OF_DENSE)}
+SHARES = (GZIP_OF_DENSE, FILE_OF_DENSE)
 
 
 def of_runs(rows: Sequence[Row]) -> list[Column]:
@@ -122,8 +131,23 @@ def of_runs(rows: Sequence[Row]) -> list[Column]:
 
     Weights and multiply-accumulates are left out where every run has those of the dense network.
     """
-    given = [c for c in COLUMNS if resized(rows) or c not in OF_SHAPE]
+    given = [c for c in of_size(COLUMNS, rows) if resized(rows) or c not in OF_SHAPE]
     return [column.sure() if column in QUALITY else column for column in shown(given, rows)]
+
+
+def of_size(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
+    """Gives the columns without those of sizes that the runs are not compared by."""
+    by = compared_by(rows)
+    others = [column for size, pair in OF_SIZE.items() if size != by for column in pair]
+    return [column for column in columns if column not in others]
+
+
+def share_note(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
+    """Gives what a share is of, for tables that have no line for that."""
+    whole = FLOAT32.cell(rows[0], rows[0])
+    if not whole or not any(column in SHARES for column in columns):
+        return []
+    return [f"Of dense: the size by that of the dense network in float32, {whole} MB."]
 
 
 def notes(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:

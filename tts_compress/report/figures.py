@@ -10,15 +10,16 @@ from tts_compress.report.names import Names
 from tts_compress.report.plots import (
     GREY,
     QUALITY,
-    SIZE_OF,
     SPEED_OF,
     Of,
     draw,
     quality_of,
     save,
+    size_of,
 )
 from tts_compress.report.reading import Results
 from tts_compress.report.rows import Row
+from tts_compress.report.sizes import compared_by
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,10 +39,6 @@ STYLE: dict[Any, Any] = {
     "legend.columnspacing": 1.0,
     "pdf.fonttype": 42,  # TrueType, embedded: publishers refuse Type 3
     "svg.hashsalt": "tts_compress",  # the same ids each time
-}
-DRAWN: dict[str, tuple[Of, str]] = {
-    "size": (SIZE_OF, "size on disk, gzip (MB)"),
-    "speed": (SPEED_OF, "measured speed (times dense)"),
 }
 
 
@@ -64,9 +61,7 @@ def write_figures(results: Sequence[Results], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     names, written = Names(), list[Path]()
     for found in results:
-        for name, (x_of, x_label) in DRAWN.items():
-            if not found.dense or not _drawable(found.rows, x_of):
-                continue
+        for name, (x_of, x_label) in _axes(found).items():
             with rc_context(STYLE):
                 figure = _figure(found.rows, x_of, x_label)
                 for ending in ("pdf", "svg"):
@@ -74,6 +69,18 @@ def write_figures(results: Sequence[Results], folder: Path) -> list[Path]:
                     written.append(folder / f"{stem}-{name}.{ending}")
                     save(figure, written[-1])
     return written
+
+
+def _axes(found: Results) -> dict[str, tuple[Of, str]]:
+    """Gives what there is to draw quality against, and what that is called."""
+    if not found.dense:
+        return {}
+    rows = found.rows
+    axes = {
+        "size": (size_of(rows), compared_by(rows).label),
+        "speed": (SPEED_OF, "measured speed (times dense)"),
+    }
+    return {name: axis for name, axis in axes.items() if _drawable(rows, axis[0])}
 
 
 def _drawable(rows: Sequence[Row], x_of: Of) -> bool:
@@ -87,7 +94,7 @@ def _figure(rows: Sequence[Row], x_of: Of, x_label: str) -> "Figure":
     axes = figure.add_subplot()
     dense = 1.0 if x_of is SPEED_OF else rows[0].values.get(x_of[0], 0.0) / MEGA
     axes.axvline(dense, color=GREY, linestyle="--", linewidth=0.8, label="dense")
-    draw(axes, rows, x_of, quality_of(rows))
+    draw(axes, rows, x_of, quality_of(rows), [dense])
     axes.set_xlabel(x_label)
     axes.set_ylabel(QUALITY[quality_of(rows)][0])
     handles, labels = axes.get_legend_handles_labels()

@@ -1,10 +1,12 @@
 """The size ladder: what each run's network takes in ever better ways to store it."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tts_compress.report.labels import RED
 from tts_compress.report.measures import measure
 from tts_compress.report.rows import Row
 
@@ -22,7 +24,10 @@ RUNGS = {
 }
 BOUND = "entropy_bytes"
 COLORS = ("#9aa7b4",) * (len(RUNGS) - 1) + ("#1f77b4",)  # the file that is left stands out
+PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6}
+SMALL: dict[str, Any] = {"textcoords": "offset points", "fontsize": "small"}
 MOST_PANELS = 12
+TITLE, TITLE_LINES = 46, 4  # characters and lines of a run's name
 MEGA = 1e6
 
 
@@ -53,7 +58,10 @@ def ladder_table(name: str, rows: Sequence[Row]) -> str:
         )
         lines.append([row.name.replace("|", "\\|"), *cells])
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    note = "Sizes in MB, and how many times smaller than the dense network in float32 that is."
+    note = (
+        "Sizes in MB, and how many times smaller than the dense network in float32 that is: "
+        "the tensors that its file holds, without tables that it computes."
+    )
     return f"**{name}: sizes**\n\n{table}\n\n{note}\n"
 
 
@@ -67,14 +75,22 @@ def plot_ladder(name: str, rows: Sequence[Row], path: Path) -> None:
     from tts_compress.report.plots import save
 
     drawn = _spread([row for row in rows if has_ladder(row)])
+    names = [
+        textwrap.fill(row.name, TITLE, max_lines=TITLE_LINES, placeholder=" …") for row in drawn
+    ]
     columns = min(3, len(drawn))
     lines = math.ceil(len(drawn) / columns)
-    figure = Figure(figsize=(0.9 + 3.6 * columns, 0.9 + 2.3 * lines), layout="constrained")
+    more = 0.17 * max(name.count("\n") for name in names)
+    height = 0.9 + (2.3 + more) * lines
+    figure = Figure(figsize=(0.9 + 3.6 * columns, height), layout="constrained")
     panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for axes, row in zip(panels, drawn, strict=False):
+    for axes, row, name_of_run in zip(panels, drawn, names, strict=False):
         _draw_run(axes, row, rows[0])
+        axes.set_title(name_of_run, fontsize="medium", loc="left")
     for axes in panels[len(drawn) :]:
         axes.axis("off")
+    for axes in panels[len(drawn) - columns : len(drawn)]:
+        axes.tick_params(labelbottom=True)  # the lowest of each column
     figure.suptitle(f"{name}: size on disk, and times smaller than dense in float32")
     figure.supxlabel("size (MB)", fontsize="medium")
     save(figure, path)
@@ -92,24 +108,17 @@ def _draw_run(axes: "Axes", row: Row, dense: Row) -> None:
     places = range(len(RUNGS))
     axes.barh(places, sizes, color=COLORS, height=0.74)
     bound = row.values[BOUND] / MEGA
-    axes.axvline(bound, color="#d62728", linestyle="--", linewidth=1)
+    axes.axvline(bound, color=RED, linestyle="--", linewidth=1)
     axes.set_xscale("log")
     whole = dense.values["float32_bytes"] / MEGA
     smallest = min(*sizes, bound)
     axes.set_xlim(min(0.6 * smallest, axes.get_xlim()[0]), max(9 * whole, axes.get_xlim()[1]))
     axes.xaxis.set_major_formatter("{x:g}")
     for place, metric in enumerate(RUNGS):
-        text = f" {sizes[place]:.2f}  {times_smaller(row, dense, metric):.1f}x"
-        axes.text(sizes[place], place, text, va="center", fontsize="small")
-    axes.text(
-        bound,
-        -0.75,
-        f" {measure(BOUND).label} {bound:.2f}",
-        color="#d62728",
-        fontsize="x-small",
-        va="bottom",
-    )
+        text = f"{sizes[place]:.2f}  {times_smaller(row, dense, metric):.1f}x"
+        axes.annotate(text, (sizes[place], place), (4, 0), va="center", bbox=PAPER, **SMALL)
+    text = f"{measure(BOUND).label} {bound:.2f}"
+    axes.annotate(text, (bound, -0.75), (3, 0), va="bottom", color=RED, **SMALL)
     axes.set_yticks(places, list(RUNGS.values()))
-    axes.set_ylim(len(RUNGS) - 0.4, -0.95)
-    axes.set_title(row.name, fontsize="medium", loc="left")
+    axes.set_ylim(len(RUNGS) - 0.4, -1.2)
     axes.spines[["top", "right"]].set_visible(False)

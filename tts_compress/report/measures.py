@@ -72,7 +72,10 @@ SIZE = {
         "gzip MB",
     ),
     "artifact_bytes": _megabytes(
-        "size of the file", "Size of model.ttsz, the network entropy-coded in one file.", "file MB"
+        "size of the file",
+        "Size of model.ttsz, the network entropy-coded in one file. Older runs left a folder of "
+        "plain tensors instead.",
+        "file MB",
     ),
     "state_dict_bytes": _megabytes(
         "size as float32", "Size of the weights alone as float32 tensors, before any packing."

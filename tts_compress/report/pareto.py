@@ -16,19 +16,14 @@ from rich.console import Console
 
 from tts_compress.errors import ArtifactError
 from tts_compress.report import columns
+from tts_compress.report.axes import scale_cost, scale_quality, scale_size
 from tts_compress.report.columns import MEGA
 from tts_compress.report.frontier import EQUAL, frontier
-from tts_compress.report.plots import (
-    COLORS,
-    GREY,
-    MARKERS,
-    QUALITY,
-    name_points,
-    save,
-    scale_quality,
-)
+from tts_compress.report.labels import Point, name_points
+from tts_compress.report.plots import COLORS, GREY, MARKERS, QUALITY, legend_below, save
 from tts_compress.report.reading import read_rows
 from tts_compress.report.rows import Row
+from tts_compress.report.sizes import compared_by
 from tts_compress.report.tables import write
 
 if TYPE_CHECKING:
@@ -41,12 +36,15 @@ COLUMNS = (
     columns.REAL_TIME,
     columns.SPEED,
     columns.GZIP,
-    columns.OF_DENSE,
+    columns.GZIP_OF_DENSE,
+    columns.FILE,
+    columns.FILE_OF_DENSE,
     columns.MEL,
     columns.MCD,
     columns.WORD_ERRORS.sure(),
     columns.FAILED,
 )
+FRONTIERS = ("size", "speed")
 
 
 @dataclass(frozen=True)
@@ -70,9 +68,14 @@ def _slowness(row: Row) -> float | None:
     return -row.values["speedup"] if "speedup" in row.values else None
 
 
-SIZE = Axis("size", "size on disk (MB)", lambda r: r.values.get("gzip_bytes"), lambda c: c / MEGA)
 SPEED = Axis("speed", "measured speed (times dense)", _slowness, lambda c: -c)
-AXES = (SIZE, SPEED)
+
+
+def axes_of(rows: Sequence[Row]) -> tuple[Axis, Axis]:
+    """Gives the size that runs are compared by, and speed."""
+    by = compared_by(rows)
+    size = Axis("size", by.label, lambda row: row.values.get(by.metric), lambda cost: cost / MEGA)
+    return size, SPEED
 
 
 @dataclass(frozen=True)
@@ -157,8 +160,8 @@ def best(rows: Sequence[Row], axis: Axis, quality: str) -> frozenset[str]:
 def markdown(voice: Voice) -> str:
     """Gives the table of one voice; runs on a frontier are bold."""
     dense = voice.rows[0]
-    shown = columns.shown(COLUMNS, voice.rows)
-    headings = ["method", "removed", "then", *(column.heading for column in shown), "frontier"]
+    shown = columns.shown(columns.of_size(COLUMNS, voice.rows), voice.rows)
+    headings = ["method", "setting", "then", *(column.heading for column in shown), "frontier"]
     lines = [
         f"**{voice.name}**\n",
         "| " + " | ".join(headings) + " |",
@@ -171,7 +174,8 @@ def markdown(voice: Voice) -> str:
             what = [f"**{part}**" if part else "" for part in what]
         cells = [*what, *(column.cell(row, dense) for column in shown), ", ".join(on)]
         lines.append("| " + " | ".join(cells) + " |")
-    notes = [note for note in columns.notes(voice.rows, shown) if "bootstrap" in note]
+    notes = columns.share_note(voice.rows, shown)
+    notes += [note for note in columns.notes(voice.rows, shown) if "bootstrap" in note]
     return "\n".join([*lines, *(f"\n{note}" for note in notes)]) + "\n"
 
 
@@ -182,12 +186,12 @@ def plot(voices: Sequence[Voice], path: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4.4 * len(voices) + 0.8), layout="constrained")
-    panels = figure.subplots(len(voices), len(AXES), squeeze=False, sharey="row")
+    figure = Figure(figsize=(11, 4.4 * len(voices)), layout="constrained")
+    panels = figure.subplots(len(voices), 2, squeeze=False, sharey="row")
     methods = list(dict.fromkeys(r.method for v in voices for r in v.rows[1:]))
     treatments = list(dict.fromkeys(r.treatment for v in voices for r in v.rows[1:]))
     for voice, row in zip(voices, panels, strict=True):
-        for axis, axes in zip(AXES, row, strict=True):
+        for axis, axes in zip(axes_of(voice.rows), row, strict=True):
             _draw(axes, voice, axis, methods, treatments)
         row[0].set_ylabel(QUALITY[voice.quality][0])
         row[0].set_title(voice.name, loc="left")
@@ -199,7 +203,8 @@ def plot(voices: Sequence[Voice], path: Path) -> None:
     blank = panels[0][0]
     legend = [blank.plot([], [], m, color=color, label=name)[0] for m, color, name in handles]
     legend += blank.plot([], [], "--", color=GREY, label="frontier")
-    figure.legend(handles=legend, loc="outside lower center", ncols=5)
+    n_lines = legend_below(figure, legend)
+    figure.set_size_inches(11, 4.4 * len(voices) + 0.2 * n_lines + 0.4)
     save(figure, path)
 
 
@@ -208,12 +213,13 @@ def _draw(
 ) -> None:
     """Draws one panel: a point for each run, and a line along the frontier."""
     scale, ids = QUALITY[voice.quality][2], voice.frontiers[axis.name]
-    edge = []
+    edge, drawn = [], list[Point]()
     for row in voice.rows:
         cost, off = axis.cost(row), row.values.get(voice.quality)
         if cost is None or off is None:
             continue
         point = axis.shown(cost), scale * off
+        drawn.append(point)
         chosen = row.run_id in ids
         if chosen:
             edge.append((point, row))
@@ -232,15 +238,18 @@ def _draw(
     axes.plot([x for x, _ in line], [y for _, y in line], "--", color=GREY, linewidth=1)
     qualities = [row.values[voice.quality] for row in voice.rows if voice.quality in row.values]
     scale_quality(axes, voice.quality, [scale * value for value in qualities])
-    axes.set_xlim(0, 1.1 * axes.get_xlim()[1])
-    name_points(axes, [pair for pair in edge if pair[1] is not voice.rows[0]])
+    if axis is SPEED:
+        scale_cost(axes)
+    else:
+        scale_size(axes, [x for x, _ in drawn])
+    name_points(axes, [pair for pair in edge if pair[1] is not voice.rows[0]], drawn)
     axes.set_xlabel(axis.label)
     axes.grid(alpha=0.3)
 
 
 def _voice(name: str, rows: tuple[Row, ...]) -> Voice:
     quality = "word_error_rate" if "word_error_rate" in rows[0].values else "mcd_dtw_db"
-    frontiers = {axis.name: best(rows, axis, quality) for axis in AXES}
+    frontiers = {axis.name: best(rows, axis, quality) for axis in axes_of(rows)}
     return Voice(name, rows, quality, frontiers)
 
 
@@ -269,11 +278,11 @@ def _csv(voices: Sequence[Voice]) -> str:
     metrics = sorted({metric for voice in voices for row in voice.rows for metric in row.values})
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    frontiers = [f"{axis.name}_frontier" for axis in AXES]
-    writer.writerow(["voice", "run", "name", "method", "removed", "then", *frontiers, *metrics])
+    frontiers = [f"{name}_frontier" for name in FRONTIERS]
+    writer.writerow(["voice", "run", "name", "method", "setting", "then", *frontiers, *metrics])
     for voice in voices:
         for row in _ordered(voice):
-            on = ["yes" if row.run_id in voice.frontiers[axis.name] else "" for axis in AXES]
+            on = ["yes" if row.run_id in voice.frontiers[name] else "" for name in FRONTIERS]
             what = (
                 [row.method, row.setting, row.treatment] if row is not voice.rows[0] else [""] * 3
             )

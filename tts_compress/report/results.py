@@ -15,6 +15,7 @@ from tts_compress.report.ladder import has_ladder, plot_ladder
 from tts_compress.report.plots import plot_size, plot_speed
 from tts_compress.report.reading import read_rows
 from tts_compress.report.rows import Row, indented
+from tts_compress.report.sizes import compared_by
 from tts_compress.report.tables import runs_csv, write
 
 GIVEN_UP = (  # first to last where there is no room: a column's interval, or all of it
@@ -32,7 +33,7 @@ GIVEN_UP = (  # first to last where there is no room: a column's interval, or al
     columns.ATTENTION,
     columns.WORD_ERRORS.sure(),
     columns.MACS,
-    columns.OF_DENSE,
+    *columns.SHARES,
 )
 NAME_WIDTH = 28  # of the names of runs; longer ones take lines where there is no room
 
@@ -54,7 +55,7 @@ def write_plots(name: str, rows: Sequence[Row], folder: Path) -> list[Path]:
     """Writes the plots of a recipe's runs that can be drawn, and gives their files."""
     written = []
     for plot, needed, file in (
-        (plot_size, {"gzip_bytes", "mcd_dtw_db"}, "size_distance.png"),
+        (plot_size, {compared_by(rows).metric, "mcd_dtw_db"}, "size_distance.png"),
         (plot_speed, {"speedup", "effective_macs_per_second", "mcd_dtw_db"}, "speed_distance.png"),
     ):
         if any(needed <= row.values.keys() for row in rows[1:]):
@@ -70,9 +71,10 @@ def results_table(name: str, rows: Sequence[Row], width: int = 110) -> Table:
     """Gives the table that people choose from: sizes, distances, failures and speed.
 
     The first line is the dense network as float32 tensors, the size of every ratio; the second is
-    the same network through gzip, so that what gzip saves is not taken for what pruning saves. A
-    column without a value is left out, and so are weights and multiply-accumulates where every run
-    has those of the dense network; where there is no room, so are others, which results.csv has.
+    the same network stored as the others are, as a coded file or through gzip, so that what coding
+    saves is not taken for what compression saves. A column without a value is left out, and so are
+    weights and multiply-accumulates where every run has those of the dense network; where there is
+    no room, so are others, which results.csv has.
 
     Args:
         name: Title of the table.
@@ -90,14 +92,13 @@ def results_table(name: str, rows: Sequence[Row], width: int = 110) -> Table:
     )
     table.add_column("run", overflow="fold")
     dense = rows[0]
-    names = ["dense, gzip", *indented(rows[1:])]
+    size = compared_by(rows)
+    names = [size.dense, *indented(rows[1:])]
     given = _chosen(rows, width - min(NAME_WIDTH, max(map(len, names))))
     for column in given:
         table.add_column(column.heading, justify="right", no_wrap=True)
-    float32 = {
-        columns.GZIP: columns.FLOAT32.cell(dense, dense),
-        columns.OF_DENSE: "100.0 %",
-    }
+    megabytes, share = columns.OF_SIZE[size]
+    float32 = {megabytes: columns.FLOAT32.cell(dense, dense), share: "100.0 %"}
     table.add_row("dense, float32", *(float32.get(column, "") for column in given))
     for shown, row in zip(names, rows, strict=True):
         table.add_row(escape(shown), *(column.cell(row, dense) for column in given))

@@ -18,7 +18,7 @@ from tts_compress.report.intervals import (
 
 RESIZED = "resized"  # how a run is brought into its final shape is no property of its quality
 TREATMENT = re.compile(r"recalibrat|fine-?tun")
-SETTING = re.compile(r"(keep )?\d[\d.]*( %)?")
+SETTING = re.compile(r"(?<!\S)(keep )?\d[\d.]*( %| bits?)?(?!\S)")
 ENDINGS = ("", "_low", "_high", "_difference", "_difference_low", "_difference_high")
 POOLED = {  # rates of all sentences together: what is added up, and by what that is divided
     "word_error_rate": ("word_errors", "words"),
@@ -66,14 +66,14 @@ class Row:
         >>> Row("", "channels ffn 50 % by taylor + recalibrated + resized", {}, {}).method
         'channels ffn by taylor'
         """
-        removed = (SETTING.sub("", re.sub(r"\(.*", "", part), count=1) for part in self._pruning)
+        removed = (SETTING.sub("", re.sub(r"\(.*", "", part)) for part in self._pruning)
         return " + ".join(" ".join(part.split()) for part in removed)
 
     @property
     def setting(self) -> str:
-        """How much was removed, such as ``50 %``, ``keep 7`` or, of two stages, ``50 %, 20 %``."""
-        found = (SETTING.search(part) for part in self._pruning)
-        return ", ".join(dict.fromkeys(match[0] for match in found if match))
+        """How much was removed or kept: ``50 %``, ``4 bits`` or, of two stages, ``50 %, 20 %``."""
+        found = (SETTING.finditer(re.sub(r"\(.*", "", part)) for part in self._pruning)
+        return ", ".join(dict.fromkeys(match[0] for matches in found for match in matches))
 
     @property
     def treatment(self) -> str:

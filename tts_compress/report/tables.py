@@ -102,7 +102,7 @@ def _csv(headings: Sequence[str], lines: Sequence[tuple[list[str], Row | None]])
 def write_parquet(results: Sequence[Results], path: Path) -> None:
     """Writes one line a recorded value, of the runs that are done.
 
-    Columns are recipe, run, name, method, removed, then, metric, unit, sentence (null where the
+    Columns are recipe, run, name, method, setting, then, metric, unit, sentence (null where the
     value is of the whole run) and value.
 
     Raises:
@@ -110,7 +110,7 @@ def write_parquet(results: Sequence[Results], path: Path) -> None:
     """
     pyarrow, parquet = needed("pyarrow", "report"), needed("pyarrow.parquet", "report")
     word = pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
-    words = ("recipe", "run", "name", "method", "removed", "then", "metric", "unit")
+    words = ("recipe", "run", "name", "method", "setting", "then", "metric", "unit")
     schema = pyarrow.schema(
         [
             *((name, word) for name in words),
@@ -188,7 +188,7 @@ def _grid(rows: Sequence[Row]) -> tuple[list[str], list[list[tuple[str, bool]]],
         cells = zip(given, best, strict=True)
         name = "dense" if row is rows[0] else " + ".join(row.stages)
         body.append([(name, False), *((c.cell(row, rows[0]), row.run_id in b) for c, b in cells)])
-    notes = columns.notes(rows, given)
+    notes = [*columns.share_note(rows, given), *columns.notes(rows, given)]
     if any(best):
         notes.append("Bold: the best, and what cannot be told apart from it (paired, 95 %).")
     return ["run", *(column.heading for column in given)], body, notes

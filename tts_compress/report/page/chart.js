@@ -161,16 +161,44 @@ const measured = () =>
 /** Those of them that are wanted there. */
 const plotted = () => measured().filter((run) => !(view.sound && unsound(run)));
 
-/** From zero, unless all are alike, to beyond the last interval, with room for the symbols. */
-function range(runs, name) {
+/** Round numbers between two sizes: as many for each power of ten as there is room for. */
+function sizeTicks(low, high) {
+  const tens = [];
+  for (let ten = Math.floor(Math.log10(low)); 10 ** ten <= high; ten += 1) tens.push(ten);
+  const digits = tens.length > 3 ? [1] : [1, 2, 5];
+  const ticks = tens.flatMap((ten) => digits.map((digit) => Number(`${digit}e${ten}`)));
+  return ticks.filter((tick) => low <= tick && tick <= high);
+}
+
+/** A logarithmic axis from one size to another. */
+function sizeAxis(low, high) {
+  const tickvals = sizeTicks(low, high);
+  return {
+    type: "log",
+    range: [Math.log10(low), Math.log10(high)],
+    tickvals,
+    ticktext: tickvals.map(String),
+  };
+}
+
+/**
+ * From zero, unless all are alike, to beyond the last interval, with room for the symbols. Sizes
+ * that are many times one another are spread.
+ */
+function axisOf(runs, name) {
   const ends = runs
     .flatMap((run) => run.values[name])
     .filter((value) => value !== null)
     .map((value) => scaled(name, value));
   const [least, high] = [Math.min(...ends), Math.max(...ends)];
+  const { spread } = measure(name);
+  if (spread && least > 0 && high > spread * least) {
+    const room = (high / least) ** 0.06;
+    return sizeAxis(least / room, high * room);
+  }
   const low = least > high / 2 ? least : Math.min(0, least);
   const room = 0.045 * (high - low || 1);
-  return [low - room, high + room];
+  return { type: "linear", range: [low - room, high + room] };
 }
 
 function drawTrade() {
@@ -210,15 +238,21 @@ function drawTrade() {
     hovermode: "closest",
     showlegend: true,
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
-    legend: { orientation: "h", y: -0.16, yanchor: "top", x: 0, font: { size: 12 } },
+    legend: {
+      orientation: "h",
+      y: narrow ? -0.24 : -0.16,
+      yanchor: "top",
+      x: 0,
+      font: { size: 12 },
+    },
     xaxis: {
       title: { text: axisTitle(x, narrow), standoff: 8 },
-      range: range(runs, x),
+      ...axisOf(runs, x),
       zeroline: false,
     },
     yaxis: {
       title: { text: axisTitle(y, narrow), standoff: 8 },
-      range: range(runs, y),
+      ...axisOf(runs, y),
       zeroline: false,
     },
   });

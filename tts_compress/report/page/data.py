@@ -8,22 +8,23 @@ from typing import Any
 from rich.console import Console
 
 from tts_compress.errors import ArtifactError
+from tts_compress.report.axes import SPREAD
 from tts_compress.report.frontier import EQUAL
 from tts_compress.report.intervals import Interval
+from tts_compress.report.labels import apart
 from tts_compress.report.ladder import BOUND, RUNGS
 from tts_compress.report.measures import MEASURES, SIZE, WORK, measure
 from tts_compress.report.page import images
 from tts_compress.report.page.assets import Arrays, Folder
-from tts_compress.report.page.gist import gist, size_metric
+from tts_compress.report.page.gist import gist
 from tts_compress.report.page.voices import Voice
 from tts_compress.report.reading import Results, RunResult
 from tts_compress.report.rows import Row
+from tts_compress.report.sizes import compared_by
 
 COUNTS = ("words", "characters", "word_errors", "character_errors", "seconds")  # rates say more
 RECORDED = "_recording"  # ends the names of measures of the recordings
-COLUMNS = (
-    "gzip_bytes",
-    "artifact_bytes",
+COLUMNS = (  # beside the size that runs are compared by
     "sparsity",
     "n_parameters",
     "speedup",
@@ -91,13 +92,16 @@ def embedded(data: Mapping[str, Any]) -> str:
 
 def _measure(name: str, unit: str) -> dict[str, Any]:
     equal = EQUAL if name in SIZE or name in WORK else 0
-    return {**asdict(measure(name, unit)), "equal": equal}
+    spread = SPREAD if name in SIZE and name.endswith("_bytes") else 0
+    return {**asdict(measure(name, unit)), "equal": equal, "spread": spread}
 
 
 def _voice(voice: Voice, folder: Folder, console: Console) -> dict[str, Any]:
     taken = _ordered({metric for row in voice.rows for metric in row.values})
     measures = [metric for metric in taken if metric.removesuffix(RECORDED) not in COUNTS]
     sentences = voice.sentences
+    size = compared_by(voice.rows).metric
+    columns = [metric for metric in (size, *COLUMNS) if _says_something(metric, voice)]
     quality = ("word_error_rate", "mcd_dtw_db", "mel_mae_db")
     return {
         "name": voice.name,
@@ -107,8 +111,8 @@ def _voice(voice: Voice, folder: Folder, console: Console) -> dict[str, Any]:
         "recordings": _recordings(voice, len(sentences), folder),
         "measures": measures,
         "sentence_measures": [metric for metric in OF_SENTENCES if _says_something(metric, voice)],
-        "columns": [metric for metric in COLUMNS if _says_something(metric, voice)] or measures[:8],
-        "default_x": _first_varied((size_metric(voice), *measures), voice),
+        "columns": columns or measures[:8],
+        "default_x": _first_varied((size, *measures), voice),
         "default_y": _first_varied((*quality, *measures[1:]), voice),
         "dense": voice.dense.id if voice.dense else None,
         "runs": _runs(voice, len(sentences), folder, console),
@@ -143,7 +147,9 @@ def _runs(voice: Voice, n_sentences: int, folder: Folder, console: Console) -> l
             _sentence(run, number, arrays, others, folder) for number in range(1, n_sentences + 1)
         ]
         found.append({**_run(run, voice), "sentences": sentences if run.row else []})
-    return found
+    methods = list(dict.fromkeys(run["method"] for run in found if run["key"] != voice.key))
+    short = dict(zip(methods, apart(methods, " + "), strict=True))
+    return [{**run, "method": short.get(run["method"], run["method"])} for run in found]
 
 
 def _arrays(run: RunResult, console: Console) -> Arrays:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tts_compress.report.measures import MEASURES
 from tts_compress.report.page.voices import Voice
 from tts_compress.report.rows import Row
+from tts_compress.report.sizes import GZIP, compared_by
 
 MARGIN = 0.02  # of word errors: what a candidate may be above dense and still be called as good
 
@@ -19,13 +20,14 @@ def gist(voice: Voice) -> str | None:
     dense = voice.dense.row if voice.dense else None
     if dense is None and voice.runs:
         return "The dense run is not done, so no run can be compared with it."
-    if dense is None or "gzip_bytes" not in dense.values or len(voice.rows) < 2:
+    if dense is None or GZIP.metric not in dense.values or len(voice.rows) < 2:
         return None
     rule = _rule(voice, dense)
     if rule is None:
         return None
     good, text = rule
-    metric = size_metric(voice)
+    by = compared_by(voice.rows)
+    metric = by.metric
     others = [row for row in voice.rows if row is not dense and metric in row.values]
     fit = [row for row in others if row.n_failed <= dense.n_failed and good(row)]
     if not fit:
@@ -33,18 +35,10 @@ def gist(voice: Voice) -> str | None:
     best = min(fit, key=lambda row: row.values[metric])
     size, whole = best.values[metric], dense.values[metric]
     shown = MEASURES[metric].shown
-    how = "through gzip" if metric == "gzip_bytes" else "as coded files"
     return (
         f"Smallest run that is {text}: {best.name}, {shown(size)} "
-        f"({100 * size / whole:.0f} % of dense, {shown(whole)}, both {how})."
+        f"({100 * size / whole:.0f} % of dense, {shown(whole)}, both {by.how})."
     )
-
-
-def size_metric(voice: Voice) -> str:
-    """Gives the size that runs are compared by: of their files, or through gzip if one has none."""
-    sizes = [row.values for row in voice.rows if "gzip_bytes" in row.values]
-    coded = sizes and all("artifact_bytes" in values for values in sizes)
-    return "artifact_bytes" if coded else "gzip_bytes"
 
 
 def _rule(voice: Voice, dense: Row) -> tuple[Callable[[Row], bool], str] | None:
@@ -58,7 +52,7 @@ def _rule(voice: Voice, dense: Row) -> tuple[Callable[[Row], bool], str] | None:
     noise = dense.values.get("mcd_dtw_db_noise")
     if noise is None:
         return None
-    text = f"no farther from dense than dense with another seed ({noise:.2f} dB MCD)"
+    text = f"at most as far from dense as dense with another seed ({noise:.2f} dB MCD)"
     return lambda row: row.values.get("mcd_dtw_db", noise + 1) <= noise, text
 
 

@@ -10,43 +10,67 @@ function timesSmaller(run, name) {
   return `${number(whole / run.values[name][0], 1)}\u00d7`;
 }
 
+/** What is written in the plot, on its own ground: no line goes through it. */
+function ladderText(place, text, more) {
+  return {
+    x: Math.log10(place),
+    xanchor: "left",
+    showarrow: false,
+    font: { size: 13, color: color("ink") },
+    bgcolor: color("panel"),
+    borderpad: 0,
+    text,
+    ...more,
+  };
+}
+
+/** From half the smallest size to where what is written beside the largest ends. */
+function ladderAxis(place, sizes) {
+  const [low, most] = [Math.min(...sizes) / 2, Math.max(...sizes)];
+  const part = Math.min(0.6, 125 / Math.max(200, place.clientWidth - 110)); // that the text takes
+  const high = low * (most / low) ** (1 / (1 - part));
+  return { ...sizeAxis(low, high), title: { text: "size (MB)", standoff: 6 } };
+}
+
 function ladderChart(run) {
+  const place = find("#ladder-plot");
   const names = Object.keys(data.ladder).filter((name) => name !== data.bound);
   const sizes = names.map((name) => scaled(name, run.values[name][0]));
   const [entropy] = run.values[data.bound];
   const bound = scaled(data.bound, entropy);
-  const least = Math.min(...sizes, bound);
-  const text = names.map(
-    (name) => `${written(name, run.values[name][0])}, ${timesSmaller(run, name)}`,
-  );
+  const coded = (name) => name === "artifact_bytes";
   const trace = {
     type: "bar",
     orientation: "h",
     x: sizes,
     y: names.map((name) => escaped(data.ladder[name])),
-    text,
-    textposition: "outside",
-    textfont: { color: color("ink") },
-    cliponaxis: false,
     marker: {
-      color: names.map((name) => (name === "artifact_bytes" ? colorOf(0) : color("muted"))),
-      opacity: names.map((name) => (name === "artifact_bytes" ? 1 : 0.45)),
+      color: names.map((name) => (coded(name) ? colorOf(0) : color("muted"))),
+      opacity: names.map((name) => (coded(name) ? 1 : 0.45)),
     },
     hovertext: names.map((name) => escaped(measure(name).explains)),
     hovertemplate: "%{hovertext}<extra></extra>",
   };
+  const texts = names.map((name, number) =>
+    ladderText(sizes[number], `${written(name, run.values[name][0])}, ${timesSmaller(run, name)}`, {
+      y: number,
+      xshift: 3,
+    }),
+  );
+  const limitText = `${escaped(data.ladder[data.bound])} ${written(data.bound, entropy)}`;
+  const limit = ladderText(bound, limitText, {
+    yref: "paper",
+    y: 1,
+    yanchor: "bottom",
+    font: { size: 12, color: colorOf(1) },
+  });
   const layout = chartLayout({
     height: 330,
     margin: { l: 10, r: 14, t: 28, b: 44 },
     dragmode: false,
     showlegend: false,
     yaxis: { automargin: true, autorange: "reversed", showgrid: false },
-    xaxis: {
-      type: "log",
-      dtick: "D2",
-      range: [Math.log10(least / 2), Math.log10(8 * Math.max(...sizes))],
-      title: { text: "size (MB)", standoff: 6 },
-    },
+    xaxis: ladderAxis(place, [...sizes, bound]),
     shapes: [
       {
         type: "line",
@@ -58,20 +82,9 @@ function ladderChart(run) {
         line: { color: colorOf(1), width: 1.5, dash: "dash" },
       },
     ],
-    annotations: [
-      {
-        x: Math.log10(bound),
-        yref: "paper",
-        y: 1,
-        yanchor: "bottom",
-        xanchor: "left",
-        showarrow: false,
-        font: { size: 12, color: colorOf(1) },
-        text: `${escaped(data.ladder[data.bound])} ${written(data.bound, entropy)}`,
-      },
-    ],
+    annotations: [...texts, limit],
   });
-  Plotly.react(find("#ladder-plot"), [trace], layout, OPTIONS);
+  Plotly.react(place, [trace], layout, OPTIONS);
 }
 
 /** A table with headings; from the second column on there are numbers. */
