@@ -126,6 +126,10 @@ def test_what_tensors_were_made_of_comes_back(path):
     assert found.keys() == {"embedding.weight"}
     assert torch.equal(found["embedding.weight"].levels, form.levels)
     assert torch.equal(artifact.tensor(path, "embedding.weight"), form.dense())
+    again, forms = artifact.load_quantized(path)
+    assert same(again, model)
+    assert forms.keys() == found.keys()
+    assert torch.equal(forms["embedding.weight"].levels, form.levels)
 
 
 def test_a_tensor_must_be_what_it_was_quantized_to(path):

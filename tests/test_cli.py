@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import torch
 from tts_compress import load_model
 from tts_compress.artifact import pack_checkpoint, save
 from tts_compress.cli import main
+from tts_compress.container import Container
 from tts_compress.methods import Uniform
 from tts_compress.methods.base import Context
 from tts_compress.training.textgrid import Interval, TextGrid, write_textgrid
@@ -127,7 +129,8 @@ MISTAKES = {
     "plan no_calibration.yaml": r"\.yaml:3: stages\[0\]: heads needs 'calibration', got none\.",
     "plan no_text.yaml": r"empty\.txt: holds no sentences",
     "plan unspeakable.yaml": r"text: nothing to speak, got '\.\.\.'",
-    "plan reads_no_text.yaml": r"hifigan: reads no text",
+    "plan reads_no_text.yaml": r"hifigan_tiny\.pth\.tar: the model of a recipe must read text, "
+    r"got a 'hifigan'\. .* be packed by 'tts-compress pack', and .* benchmarks/size\.py\.$",
     "run no_voice.yaml": r"\.yaml:1: model: no such file or folder, got 'models/nobody'",
     "run good.yaml missing.yaml": r"missing\.yaml: no such file",
     "run good.yaml --out file": r"^file/good: cannot write results, Not a directory\.",
@@ -226,10 +229,14 @@ def test_help_says_what_each_command_needs(call, command):
         assert need in out
 
 
+COMMANDS = ["plan", "run", "search", "synth", "inspect", "pack", "unpack"]
+COMMANDS += ["table", "pareto", "report", "corpus", "train", "listen"]
+
+
 def test_help_lists_every_command(call):
     _, out, _ = call("--help")
-    for command in NEEDS:
-        assert re.search(rf"│ {command} +\w", out)
+    listed = re.findall(r"│ (\w+) +\w", out[out.index("Commands") :])
+    assert listed == COMMANDS
 
 
 def test_inspect_counts_and_fits_a_terminal(call, tmp_path):
@@ -357,16 +364,19 @@ def test_synth_speaks_with_a_vocoder(folder, call):
 
 
 @pytest.mark.usefixtures("hasty")
-def test_synth_says_which_layers_keep_their_8_bits(folder, call):
+def test_synth_says_which_layers_keep_their_8_bits(folder, call, monkeypatch):
     model, context = load_model(FASTSPEECH2), Context()
     Uniform(bits=8)(model, context)
     save("8_bits.ttsz", model, quantized=context.quantized)
+    read, block = [], Container.block
+    monkeypatch.setattr(Container, "block", lambda *given: read.append(given[1]) or block(*given))
     code, out, _ = call("synth", "8_bits.ttsz", "How are you?", "--keep", "int8")
     lines = out.splitlines()
     assert (code, lines[0]) == (0, "8_bits.ttsz:")
     assert re.match(r"  +3 layers, [\d,]+ weights in float32 \(no int8 kernel\): ", lines[1])
     assert re.match(r" +\d+ layers, [\d,]+ weights in float32 \(too small to be fa", lines[2])
     assert lines[3:] == ["001.wav  0.10 s  'How are you?'"]
+    assert max(Counter(read).values()) == 1
     given = ("--vocoder", GOLDEN / "hifigan_tiny.pth.tar")
     config = ("--vocoder-config", GOLDEN / "hifigan_tiny_config.json")
     code, out, _ = call("synth", "good.ttsz", "How are you?", "--keep", "int8", *given, *config)
@@ -427,6 +437,14 @@ def test_a_dense_run_that_fails_is_one_line(folder, call):
     assert "gzip" not in out
 
 
+def test_a_run_of_a_vocoder_ends_before_anything_is_made(folder, call):
+    code, _, err = call("run", "reads_no_text.yaml", "--jobs", "1")
+    assert code == 2
+    assert re.search(r" \(dense\): .*hifigan_tiny\.pth\.tar: the model of a recipe must read", err)
+    assert err.count("\n") == 1
+    assert [path.name for path in folder.glob("runs/reads_no_text/*/*")] == ["error.txt"]
+
+
 def test_warnings_of_libraries_are_not_shown(call, monkeypatch):
     def load(*_):
         warnings.warn("of a library", UserWarning, stacklevel=1)
@@ -450,7 +468,7 @@ def test_plan_shows_runs_and_what_they_select(folder, call):
 def test_run_table_and_pareto_show_the_same_results(folder, call):
     code, out, err = call("run", "good.yaml", "--jobs", "1")
     assert (code, err) == (0, "")
-    assert re.search(r"magnitude 60 % +0\.\d\d +0\.\d\d +\d\d\.\d % +\d", out)
+    assert re.search(r"magnitude 60 %( +0\.\d\d)+ +\d\d\.\d % +\d", out)
     shown = out[out.index("run ") :]
     code, out, _ = call("table", "runs/good")
     assert code == 0
@@ -494,3 +512,40 @@ def test_an_interrupt_is_one_line_and_keeps_what_is_done(folder, everyone):
             return
         time.sleep(0.05)
     pytest.fail("processes of an interrupted sweep are still there")
+
+
+STOPPED = """\
+import pathlib, sys, time
+from tts_compress.cli import main
+pathlib.Path.replace = lambda *_: print("written", flush=True) or time.sleep(60)
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["pack", str(FASTSPEECH2), "-o"], ["unpack", "../good.ttsz", "-o"]],
+    ids=["pack", "unpack"],
+)
+@pytest.mark.parametrize("before", [None, b"what was there"], ids=["new", "replaced"])
+def test_an_interrupted_file_is_not_there(folder, arguments, before):
+    """The interrupt comes when all is written beside the file, and is not yet in its place."""
+    out = folder / "out" / "small.pt"
+    out.parent.mkdir()
+    if before:
+        out.write_bytes(before)
+    process = subprocess.Popen(
+        [sys.executable, "-c", STOPPED, *arguments, out.name, "--force"],
+        cwd=out.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "written\n"
+    partial = {path.name for path in out.parent.iterdir()} - {out.name}
+    assert partial == {f".{process.pid}.{out.name}"}
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err == "Interrupted; what is done is kept. Run again to go on.\n"
+    assert [path.read_bytes() for path in out.parent.iterdir()] == [before] * bool(before)

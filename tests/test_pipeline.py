@@ -17,6 +17,7 @@ from tts_compress import artifact, load_model, recipe
 from tts_compress.architectures.checkpoints import save_voice
 from tts_compress.audio.wav import write_wav
 from tts_compress.errors import CheckpointError
+from tts_compress.methods import Rounding
 from tts_compress.methods.base import Change, Memory, Method
 from tts_compress.metrics.cost import effective_macs, macs
 from tts_compress.metrics.macs import sentence_macs
@@ -362,6 +363,20 @@ def test_the_melody_of_the_dense_run_is_its_own(spoken):
     pruned = values_of(spoken[1])
     assert pruned["duration_ratio"] == {1: 1.0, 2: 1.0}  # its durations are fixed
     assert pruned["voicing_error"].keys() == {1, 2}
+
+
+def test_sparsity_is_that_of_weights_where_biases_only_move(tmp_path):
+    stage = Rounding(bits=None, sparsity=0.6, include=("attention",))
+    dense = runs_of(tmp_path, make_voice(tmp_path / "voice", 5))[0]
+    run = dense.model_copy(update={"stages": (stage,), "name": "rounded", "calibration": SENTENCES})
+    folder = do(run, tmp_path, do(dense, tmp_path))
+    n_weights = 4 * 4 * 32 * 32  # 4 layers with attention, each of 4 matrices of 32 x 32
+    assert values_of(folder)["sparsity"] == {None: 4 * 4 * math.floor(0.6 * 32 * 32) / n_weights}
+    changes = artifact.load(folder / "model.ttsz").manifest["changes"]
+    assert {c["layer"].rpartition(".")[2]: set(c["stats"]) for c in changes} == {
+        "weight": {"n_weights", "n_zero"},
+        "bias": set(),
+    }
 
 
 def test_every_run_is_compared_with_recordings(tmp_path):

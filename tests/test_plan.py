@@ -74,7 +74,7 @@ def test_no_weights_are_selected_by_the_dense_run(write_recipe):
     [
         ({"include": "atention"}, RecipeError, r"Did you mean 'attention'\?"),
         ({"sentences": "Hello.\n...\n"}, TextError, r"nothing to speak, got '\.\.\.'"),
-        ({"model": "hifigan_tiny.pth.tar"}, CheckpointError, "hifigan: reads no text"),
+        ({"model": "hifigan_tiny.pth.tar"}, CheckpointError, "must read text, got a 'hifigan'"),
     ],
 )
 def test_what_cannot_run_cannot_be_planned(write_recipe, changed, error, message):

@@ -101,14 +101,13 @@ def pack_checkpoint(
         CheckpointError: The checkpoint cannot be read.
         ArtifactError: It is an artifact, and damaged.
     """
-    model = checkpoints.load_model(checkpoint, config)
     checkpoint = Path(checkpoint)
     if not checkpoint.is_file() or not container.is_container(checkpoint):
-        return save(path, model)
+        return save(path, checkpoints.load_model(checkpoint, config))
     manifest = load(checkpoint).manifest
     changes = [Change(**change) for change in manifest["changes"]]
-    past, forms = manifest["history"], quantized(checkpoint)
-    return save(path, model, changes, quantized=forms, history=past)
+    model, forms = load_quantized(checkpoint)
+    return save(path, model, changes, quantized=forms, history=manifest["history"])
 
 
 def _packed(
@@ -194,6 +193,21 @@ def load_model(path: str | Path) -> Architecture:
         return fill(network, dict(_values(contents, network)), "tensors")
 
 
+def load_quantized(path: str | Path) -> tuple[Architecture, dict[str, Quantized]]:
+    """Gives the network of an artifact, and what its tensors are made of, decoded once.
+
+    Raises:
+        ArtifactError: The artifact is damaged, or its parts do not make a network.
+    """
+    path = Path(path)
+    contents, network = checked(path)
+    with errors_of(path):
+        parts = dict(_parts(contents))
+        values = {name: _dense(value) for name, value in parts.items()}
+        model = fill(network, values | _computed(contents, network), "tensors")
+    return model, {name: form for name, form in parts.items() if isinstance(form, Quantized)}
+
+
 def tensors(path: str | Path) -> Iterator[tuple[str, Tensor]]:
     """Gives the tensors of an artifact by name, a block at a time, so that no more are held.
 
@@ -236,9 +250,14 @@ def _values(contents: Container, network: Architecture) -> Iterator[tuple[str, T
     """
     for name, value in _parts(contents):
         yield name, _dense(value)
+    yield from _computed(contents, network).items()
+
+
+def _computed(contents: Container, network: Architecture) -> dict[str, Tensor]:
+    """Gives the tensors that no block of an artifact holds, as the architecture computes them."""
     names = [name for name, place in contents.manifest["tensors"].items() if place is None]
     computed = network.computed() if names else {}
-    yield from ((name, computed[name]) for name in names)
+    return {name: computed[name] for name in names}
 
 
 def _parts(contents: Container) -> Iterator[tuple[str, Tensor | Quantized]]:

@@ -63,11 +63,8 @@ def keep_int8(model: Architecture, quantized: Mapping[str, Quantized]) -> list[K
     Raises:
         CheckpointError: The network is not on the CPU.
     """
-    devices = {parameter.device.type for parameter in model.parameters()}
-    if devices != {"cpu"}:
-        raise CheckpointError(
-            f"int8: runs on the CPU alone, got {min(devices)!r}. Use the cpu, or do without int8."
-        )
+    for device in sorted({parameter.device.type for parameter in model.parameters()}):
+        check_device(device)
     report = []
     for name, layer in list(model.named_modules()):
         matrices = {
@@ -85,6 +82,18 @@ def keep_int8(model: Architecture, quantized: Mapping[str, Quantized]) -> list[K
                 parent, _, child = name.rpartition(".")
                 setattr(model.get_submodule(parent), child, KERNELS[type(layer)](layer, forms))
     return report
+
+
+def check_device(device: str) -> None:
+    """Checks that a device, as torch names it, is one on which weights can stay 8-bit.
+
+    Raises:
+        CheckpointError: It is not the CPU.
+    """
+    if device.partition(":")[0] != "cpu":
+        raise CheckpointError(
+            f"int8: runs on the CPU alone, got {device!r}. Use the cpu, or do without int8."
+        )
 
 
 def _why_float32(layer: nn.Module, n_weights: int, are_int8: bool) -> str | None:

@@ -11,9 +11,10 @@ from torch import nn
 from tts_compress import artifact
 from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.checkpoints import load_model
+from tts_compress.architectures.hifigan import HifiGan
 from tts_compress.audio.wav import write_wav
 from tts_compress.container import ARTIFACT
-from tts_compress.errors import RecipeError
+from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.exporting import save_public_checkpoint
 from tts_compress.files import replaced
 from tts_compress.methods.base import Change, Context, Memory
@@ -37,11 +38,14 @@ def execute(run: Run, folder: Path, memory: Memory, reference: Path | None, devi
         memory: What stages and measures share over the runs of a sweep.
         reference: ``mels.safetensors`` of the dense run, or None if this is the dense run.
         device: Where torch runs.
+
+    Raises:
+        CheckpointError: A checkpoint cannot be read, or reads no text.
     """
     work = Work(device)
     vocode = _vocoder(run.evaluate.vocoder, run.evaluate.seed, device)
     take = Taker(run.id)
-    model = _load(run.model, device)
+    model = load_network(run.model, device)
     made = _compress(take, model, run, context_of(run, memory, folder, device), folder)
     _write_run(run, model.architecture, folder)
     model = artifact.load_model(folder / ARTIFACT).to(device)
@@ -83,7 +87,7 @@ def _write_run(run: Run, architecture: str, folder: Path) -> None:
 
 def context_of(run: Run, memory: Memory, folder: Path, device: str) -> Context:
     """Gives what the stages of a run may ask for."""
-    load_dense = functools.partial(_load, run.model, device)
+    load_dense = functools.partial(load_network, run.model, device)
     say = _calibration(run, memory, load_dense) if run.calibration else None
     context = Context(memory, load_dense=load_dense, say=say)
     if run.training:
@@ -94,7 +98,8 @@ def context_of(run: Run, memory: Memory, folder: Path, device: str) -> Context:
 def _compress(take: Taker, model: Architecture, run: Run, context: Context, folder: Path) -> Made:
     """Does the stages of a run, saves what they made, and says how big it is.
 
-    Weights that fitted a narrow type before the first stage fit it after the last.
+    Weights that fitted a narrow type before the first stage fit it after the last. The sparsity is
+    that of the tensors whose zeros a pruning stage counts.
     """
     changes: list[Change] = []
     pruned: set[str] = set()
@@ -102,7 +107,8 @@ def _compress(take: Taker, model: Architecture, run: Run, context: Context, fold
     for stage in run.stages:
         changed = stage(model, context)
         changes += changed
-        pruned |= {change.layer for change in changed if stage.does == "prunes"}
+        if stage.does == "prunes":
+            pruned |= {change.layer for change in changed if "n_zero" in change.stats}
     saved = save(folder / ARTIFACT, model, changes, run, context, precision)
     gzip_bytes = save_public_checkpoint(folder / "checkpoint.pt.gz", model)
     repeats, timed = taking.of_stages(take, context.measures)
@@ -130,8 +136,20 @@ def save(
     return artifact.save(path, model, changes, run=run, quantized=quantized, history=history)
 
 
-def _load(given: Checkpoint, device: str) -> Architecture:
-    return load_model(given.path, given.config, device, architecture=given.architecture)
+def load_network(given: Checkpoint, device: str = "cpu") -> Architecture:
+    """Gives the network that a recipe is about.
+
+    Raises:
+        CheckpointError: It cannot be read, or reads no text.
+    """
+    model = load_model(given.path, given.config, device, architecture=given.architecture)
+    if isinstance(model, HifiGan):
+        raise CheckpointError(
+            f"{given.path}: the model of a recipe must read text, got a {model.architecture!r}. "
+            "Give a tacotron2 or a fastspeech2; this one can be a recipe's vocoder, be packed by "
+            "'tts-compress pack', and be made smaller as in benchmarks/size.py."
+        )
+    return model
 
 
 def _calibration(

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from torch import nn
 
 from tts_compress import load_model
@@ -498,6 +499,9 @@ def test_a_training_network_is_still_one_and_is_heard_without_dropout():
 def test_label_needs_and_default_ridge():
     assert (Recalibrate().label, Recalibrate.needs) == ("recalibrated", "calibration")
     assert Recalibrate().model_dump() == {"method": "recalibrate", "ridge": 0.01}
+    for wrong in (0, 1e-20, 1e7, float("inf"), float("nan")):
+        with pytest.raises(ValidationError, match="ridge"):
+            Recalibrate(ridge=wrong)
 
 
 def test_a_resized_network_is_refused():

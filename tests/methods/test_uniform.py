@@ -103,13 +103,15 @@ SETTINGS = st.fixed_dictionaries(
         "bits": st.integers(2, 8),
         "symmetric": st.booleans(),
         "range": st.sampled_from(["mse", "minmax", "percentile"]),
-        "granularity": st.sampled_from(["tensor", "channel", "group"]),
-        "group_size": st.integers(1, 4),
     }
+)
+SHARING = st.one_of(
+    st.fixed_dictionaries({"granularity": st.sampled_from(["tensor", "channel"])}),
+    st.fixed_dictionaries({"granularity": st.just("group"), "group_size": st.integers(1, 4)}),
 )
 
 
-@given(st.tuples(rows, rows), SETTINGS)
+@given(st.tuples(rows, rows), st.builds(dict.__or__, SETTINGS, SHARING))
 @settings(max_examples=25)
 def test_pruned_stays_zero_levels_fit_and_the_same_comes_out_again(weight, chosen):
     first, second = Context(), Context()

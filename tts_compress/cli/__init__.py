@@ -2,19 +2,19 @@
 
 import sys
 import warnings
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
+from tts_compress.cli.arguments import Device, Recipes
+from tts_compress.cli.checkpoints import inspect, pack, synth, unpack
 from tts_compress.cli.consoles import console, errors
 from tts_compress.cli.listen import listen
-from tts_compress.errors import OutputError, RecipeError, TtsCompressError
+from tts_compress.errors import RecipeError, TtsCompressError
 
 if TYPE_CHECKING:
-    from tts_compress.architectures.base import Architecture
     from tts_compress.recipe import Recipe
 
 app = typer.Typer(
@@ -25,26 +25,6 @@ app = typer.Typer(
 app.add_typer(listen, name="listen")
 
 INTERRUPTED = 130  # what typer exits with, too
-
-Recipes = Annotated[list[Path], typer.Argument(help="Recipe files.", show_default=False)]
-CheckpointPath = Annotated[
-    Path, typer.Argument(help="Voice folder, .ttsz file or another checkpoint file.")
-]
-Config = Annotated[
-    list[Path] | None,
-    typer.Option(
-        help="Config file of a public checkpoint, such as ming024's model.yaml; repeatable."
-    ),
-]
-
-
-class Keep(StrEnum):
-    """Numbers that weights can be kept in."""
-
-    INT8 = "int8"
-
-
-Device = Annotated[str, typer.Option(help="Where torch runs: cpu, cuda.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -123,142 +103,8 @@ def _found(path: Path, recipe: "Recipe", out: Path, device: str, found: Path | N
     return search(path, recipe, found, console, device)
 
 
-@app.command()
-def synth(
-    checkpoint: CheckpointPath,
-    text: Annotated[list[str], typer.Argument(help="Sentences to speak.", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the wav files.")] = Path(),
-    config: Config = None,
-    vocoder: Annotated[
-        Path | None, typer.Option(help="HiFi-GAN generator; Griffin-Lim without it.")
-    ] = None,
-    vocoder_config: Annotated[Path | None, typer.Option(help="Its config.json.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of dropout and first phases.")] = 0,
-    device: Device = "cpu",
-    keep: Annotated[
-        Keep | None,
-        typer.Option(help="Let 8-bit weights of .ttsz files stay so, where that is faster."),
-    ] = None,
-) -> None:
-    """Speak sentences with a checkpoint, one wav each."""
-    from tts_compress import load_model
-    from tts_compress.audio.wav import write_wav
-    from tts_compress.synthesis import speak
-    from tts_compress.synthesis import vocoder as make_vocoder
-
-    model = load_model(checkpoint, config, device=device)
-    generator = (
-        load_model(vocoder, vocoder_config, device, architecture="hifigan") if vocoder else None
-    )
-    if keep:
-        _keep_int8(checkpoint, model)
-    if keep and vocoder and generator:
-        _keep_int8(vocoder, generator)
-    speeches = speak(model, text, seed)
-    out.mkdir(parents=True, exist_ok=True)
-    wavs = iter(make_vocoder(generator, seed)([s.mel for s in speeches if s.audible]))
-    for number, speech in enumerate(speeches, 1):
-        if speech.failure:
-            errors.print(f"{speech.text!r}: {speech.failure}", style="yellow")
-        if speech.audible:
-            path = out / f"{number:03d}.wav"
-            write_wav(path, next(wavs))
-            line = f"{path}  {speech.seconds:.2f} s  {speech.text!r}"
-            console.print(line, soft_wrap=True, markup=False, highlight=False)
-
-
-def _keep_int8(path: Path, model: "Architecture") -> None:
-    """Lets layers of a network run on the 8-bit weights of its file, and says which."""
-    from tts_compress import artifact, container
-    from tts_compress.int8 import keep_int8
-    from tts_compress.plan import show_kept
-
-    packed = path.is_file() and container.is_container(path)
-    show_kept(path, keep_int8(model, artifact.quantized(path) if packed else {}), console)
-
-
-@app.command()
-def inspect(
-    checkpoint: CheckpointPath,
-    config: Config = None,
-    couplings: Annotated[
-        bool, typer.Option("--couplings", help="Show what belongs together, and can leave.")
-    ] = False,
-) -> None:
-    """Show the groups, shapes, parameters, sparsity and bytes of a checkpoint."""
-    from tts_compress import load_model
-    from tts_compress.plan import show_couplings, show_file, show_model
-
-    model = load_model(checkpoint, config)
-    show = show_couplings if couplings else show_model
-    show(model, checkpoint, console)
-    if not couplings:
-        show_file(checkpoint, console)
-
-
-Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
-
-
-@app.command()
-def pack(
-    checkpoint: CheckpointPath,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="The .ttsz file; the checkpoint's name by default."),
-    ] = None,
-    config: Config = None,
-    force: Force = False,
-) -> None:
-    """Pack a checkpoint into one small .ttsz file, without losing a bit."""
-    from tts_compress import artifact
-    from tts_compress.exporting import plain_name
-
-    out = out or Path(f"{plain_name(checkpoint)}.ttsz")
-    _refuse(out, force)
-    n_bytes = artifact.pack_checkpoint(out, checkpoint, config).n_bytes
-    weights = checkpoint / "model.safetensors" if checkpoint.is_dir() else checkpoint
-    _show_written(out, n_bytes, weights)
-
-
-@app.command()
-def unpack(
-    file: Annotated[Path, typer.Argument(help="A .ttsz file.", show_default=False)],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out",
-            "-o",
-            help="The checkpoint: .safetensors, or as its public project saves it, "
-            ".pt, .pth or .pth.tar, each also with .gz.",
-            show_default=False,
-        ),
-    ],
-    force: Force = False,
-) -> None:
-    """Unpack a .ttsz file to a checkpoint that other programs read."""
-    from tts_compress.artifact import load_model
-    from tts_compress.exporting import export
-
-    _refuse(out, force)
-    _show_written(out, export(out, load_model(file)), file)
-
-
-def _refuse(out: Path, force: bool) -> None:
-    """Keeps a file that is there, and what is no place for one."""
-    if out.is_dir():
-        raise OutputError(f"{out}: is a folder. Name a file in it.")
-    if not out.parent.is_dir():
-        raise OutputError(f"{out}: cannot be written, {out.parent} is no folder. Make it first.")
-    if out.exists() and not force:
-        raise OutputError(f"{out}: exists already. Name another file, or give --force.")
-
-
-def _show_written(out: Path, n_bytes: int, source: Path) -> None:
-    before = source.stat().st_size
-    times = before / n_bytes if n_bytes < before else n_bytes / before
-    how = "smaller" if n_bytes < before else "larger"
-    line = f"{out}  {n_bytes:,} bytes, {times:.2f} times {how} than {source} of {before:,}"
-    console.print(line, soft_wrap=True, markup=False, highlight=False)
+for command in (synth, inspect, pack, unpack):
+    app.command()(command)
 
 
 @app.command()

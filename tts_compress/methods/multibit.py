@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from tts_compress.methods.base import Change, Context, Quantizing
+from tts_compress.methods.base import Change, Context
+from tts_compress.methods.scale_sharing import ScaleSharing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from tts_compress.quantized import MultiBit as MultiBitForm
 
 
-class MultiBit(Quantizing):
+class MultiBit(ScaleSharing):
     """Makes each weight the sum of a few scales, each added or taken away: a bit says which.
 
     With 2 bits and the scales 3.5 and 5 in the first row, 2 and 4 in the second, rows have the
@@ -36,10 +37,6 @@ class MultiBit(Quantizing):
         "alternating",
         description="How scales are found: one after the other, or from there in turn with codes.",
     )
-    granularity: Literal["tensor", "channel", "group"] = Field(
-        "channel", description="What shares scales: a tensor, a row, or a group of its columns."
-    )
-    group_size: int = Field(64, ge=1, description="Columns of a group.")
 
     @property
     def label(self) -> str:

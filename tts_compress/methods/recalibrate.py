@@ -42,7 +42,8 @@ class Recalibrate(Method):
     method: Literal["recalibrate"] = "recalibrate"
     ridge: float = Field(
         0.01,
-        gt=0,
+        ge=1e-9,
+        le=1e6,
         allow_inf_nan=False,
         description="How hard refitted weights are held at what they were, in units of the mean "
         "square of a layer's inputs.",

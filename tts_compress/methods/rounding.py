@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tts_compress.methods.base import Change, Context, Deed, Quantizing
+from tts_compress.methods.base import Change, Context, Deed
+from tts_compress.methods.scale_sharing import ScaleSharing
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
     from tts_compress.quantized import Quantized
 
 
-class Rounding(Quantizing):
+class Rounding(ScaleSharing):
     """Rounds or prunes weights, or both in one pass, so that layers say nearly what they said.
 
     Layer by layer, in the order of execution, the weights are chosen column by column, and what is
     off by that is fed on to the columns to come, as far as their inputs say the same: the inputs in
-    the network as it has become. Biases bring the means back to what they were.
+    the network as it has become. Biases bring the means back to what they were, but for those of an
+    LSTM whose gates were factored one by one.
 
     Two bits and a scale for each row, so values are -scale, 0 and scale. The second and the third
     input have correlation 0.9; the second weight becomes 0, and of the third 1 + 0.9 * 1 is asked,
@@ -48,10 +50,6 @@ class Rounding(Quantizing):
         0, ge=0, lt=1, allow_inf_nan=False, description="Fraction of zeros in [0, 1)."
     )
     symmetric: bool = Field(True, description="Whether the range is as wide on both sides of zero.")
-    granularity: Literal["tensor", "channel", "group"] = Field(
-        "channel", description="What shares a scale: a tensor, a row, or a group of its columns."
-    )
-    group_size: int = Field(64, ge=1, description="Columns of a group.")
     damping: float = Field(
         0.01,
         ge=1e-9,
@@ -92,7 +90,9 @@ class Rounding(Quantizing):
         return [name for name, _ in model.named_parameters() if name in names]
 
     def __call__(self, model: "Architecture", ctx: Context) -> tuple[Change, ...]:
-        """Rounds or prunes the network in place and says how many weights are zero.
+        """Rounds or prunes the network in place and says how many weights of each tensor are zero.
+
+        Biases only move, so that no zeros of theirs are counted.
 
         Raises:
             RecipeError: An entry of include or exclude matches nothing; all was quantized before;
@@ -122,7 +122,9 @@ class Rounding(Quantizing):
         for name, form in done.items():
             if form is not None:
                 ctx.quantize(model, name, form)
-        return changes_of(model, [name for name in self.selected(model) if name not in left])
+        counted = {change.layer: change for change in changes_of(model, chosen)}
+        changed = [name for name in self.selected(model) if name not in left]
+        return tuple(counted.get(name, Change(name, None, {})) for name in changed)
 
     def _fits(
         self,

@@ -1,11 +1,12 @@
 """Uniform quantization: evenly spaced values."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from tts_compress.methods.base import Change, Context, Quantizing
+from tts_compress.methods.base import Change, Context
+from tts_compress.methods.scale_sharing import ScaleSharing, only_with
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from tts_compress.quantized import Uniform as UniformForm
 
 
-class Uniform(Quantizing):
+class Uniform(ScaleSharing):
     """Rounds weights to evenly spaced values, of which zero is one.
 
     Symmetric, 2 bits and one scale a row: the values are -scale, 0 and scale, where the scale is
@@ -44,19 +45,19 @@ class Uniform(Quantizing):
     range: Literal["mse", "minmax", "percentile"] = Field(
         "mse", description="How far values reach; mse is the least squared error."
     )
-    percentile: float = Field(
-        99.9,
+    percentile: Annotated[float | None, only_with("range", "percentile", 99.9)] = Field(
+        None,
         gt=50,
         le=100,
         allow_inf_nan=False,
-        description="Per cent of weights other than zero within the range 'percentile'.",
+        validate_default=True,
+        description="Per cent of weights other than zero within the range 'percentile'; 99.9 where "
+        "left out.",
     )
-    granularity: Literal["tensor", "channel", "group"] = Field(
-        "channel", description="What shares a scale: a tensor, a row, or a group of its columns."
-    )
-    group_size: int = Field(64, ge=1, description="Columns of a group.")
     bias_correction: bool = Field(
-        False, description="Whether biases make up for the mean error, by calibration sentences."
+        False,
+        description="Whether biases make up for the mean error, by calibration sentences; those of "
+        "LSTMs whose gates were factored one by one (low_rank, lstm: gates) stay as they are.",
     )
 
     @property
@@ -124,12 +125,12 @@ class Uniform(Quantizing):
 
         sharing = Sharing.of(weight.shape, self.granularity, self.group_size)
         parts = sharing.split(weight.detach().double().cpu())
-        if self.range == "mse":
-            grid = ranges.least_squares(parts, self.bits, self.symmetric)
+        if self.percentile is not None:
+            ends = ranges.percentiles(parts, self.percentile, self.symmetric)
+            grid = ranges.grid(*ends, self.bits, self.symmetric)
         elif self.range == "minmax":
             grid = ranges.grid(*ranges.minmax(parts), self.bits, self.symmetric)
         else:
-            ends = ranges.percentiles(parts, self.percentile, self.symmetric)
-            grid = ranges.grid(*ends, self.bits, self.symmetric)
+            grid = ranges.least_squares(parts, self.bits, self.symmetric)
         levels = sharing.join(grid.levels(parts)).short()
         return UniformForm(levels, grid.scale.reshape(sharing.table).float())

@@ -6,12 +6,12 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 
-from tts_compress import load_model
 from tts_compress.architectures.base import Architecture
 from tts_compress.methods.base import Method
 from tts_compress.methods.pruning.choosing import choose
 from tts_compress.methods.structured import Structured
 from tts_compress.metrics.cost import n_parameters
+from tts_compress.pipeline import load_network
 from tts_compress.plan.models import tensor_table
 from tts_compress.plan.tables import plain_table
 from tts_compress.recipe import Recipe, Run
@@ -28,7 +28,7 @@ def show_recipe(recipe: Recipe, console: Console) -> None:
         TextError: A sentence has nothing to speak.
     """
     dense = recipe.runs[0]
-    model = load_model(dense.model.path, dense.model.config, architecture=dense.model.architecture)
+    model = load_network(dense.model)
     texts = _texts(recipe.runs)
     for sentences in texts.values():
         for sentence in sentences:

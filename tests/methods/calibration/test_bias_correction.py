@@ -10,6 +10,7 @@ from tests.methods.test_recalibrate import NETWORKS, said, spoken
 from tts_compress.architectures.checkpoints import load_model
 from tts_compress.architectures.fastspeech2 import FastSpeech2
 from tts_compress.architectures.following import follow
+from tts_compress.architectures.low_rank import factor
 from tts_compress.errors import RecipeError
 from tts_compress.methods import Magnitude, Uniform
 from tts_compress.methods.base import Context
@@ -127,3 +128,20 @@ def test_it_needs_sentences():
     message = "^uniform: needs calibration sentences, got none"
     with pytest.raises(RecipeError, match=message):
         Uniform(bits=3, bias_correction=True)(NETWORKS["tacotron2"](), Context())
+
+
+@pytest.mark.parametrize(
+    ("ranks", "corrected"),
+    [
+        ({}, ["0.bias_ih"]),
+        ({"0.weight": 2}, ["0.bias_ih"]),
+        ({"0.weight_ih": 2, "0.weight_hh": 2}, ["0.bias_ih"]),
+        ({"0.weight_ih": (1, 1, 2, 1)}, []),  # and those of weight_hh, which is whole
+    ],
+    ids=["whole", "jointly", "weights", "gates"],
+)
+def test_biases_of_lstms_with_factors(ranks, corrected):
+    model = nn.Sequential(nn.LSTMCell(3, 2))
+    factor(model, ranks)
+    weights = {name for name, p in model.named_parameters() if p.dim() > 1}
+    assert corrected_biases(model, weights) == corrected

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def corrected_biases(model: nn.Module, weights: AbstractSet[str]) -> list[str]:
     """Gives the names of the biases beside these weights: one for each affine map.
 
+    An LSTM whose gates have factors of their own has none: no map there says all of a gate.
+
     >>> corrected_biases(nn.Sequential(nn.Linear(2, 2), nn.LSTMCell(2, 2)), {"1.weight_hh"})
     ['1.bias_ih']
     """

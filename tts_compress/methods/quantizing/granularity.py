@@ -34,17 +34,17 @@ class Sharing:
     table: tuple[int, int]
 
     @classmethod
-    def of(cls, shape: Sequence[int], granularity: Granularity, group_size: int) -> Self:
+    def of(cls, shape: Sequence[int], granularity: Granularity, group_size: int | None) -> Self:
         """Cuts a tensor.
 
         Args:
             shape: That of the tensor.
             granularity: What shares a statistic.
             group_size: Most columns of a group, with that granularity; all have as many but the
-                last.
+                last. None otherwise.
         """
         rows, columns = matrix_shape(shape)
-        groups = -(-columns // group_size) if granularity == "group" else 1
+        groups = -(-columns // group_size) if granularity == "group" and group_size else 1
         return cls(tuple(shape), (1 if granularity == "tensor" else rows, max(groups, 1)))
 
     def split(self, values: Tensor) -> Tensor:
