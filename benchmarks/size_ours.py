@@ -13,7 +13,7 @@ from tts_compress import artifact
 from tts_compress.methods import METHODS
 from tts_compress.methods.base import Context
 
-RATE_WEIGHTS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+RATE_WEIGHTS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 
 
 def rate_aware(subject: Subject, setting: Mapping[str, float]) -> Coded:

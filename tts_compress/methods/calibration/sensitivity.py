@@ -11,7 +11,7 @@ from tts_compress.architectures.following import Spoken, follow
 from tts_compress.architectures.hifigan import HifiGan
 from tts_compress.architectures.tacotron2 import Tacotron2Output
 from tts_compress.methods.calibration.calibrating import n_frames
-from tts_compress.methods.calibration.hearing import segments
+from tts_compress.methods.calibration.vocoder_speech import pieces, sound_as_mel
 from tts_compress.quantized import matrix_shape
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def curvatures(
     A sentence counts by the root of what a change of all weights by one share of them changes in
     it, as in a mean of distances and not of their squares: where attention is near to a wrong turn,
     a Tacotron2's squares are hundreds of times those of other sentences, and no error gets so far.
+    For a vocoder, each of many short pieces counts as a sentence (`pieces`).
 
     Args:
         model: The network.
@@ -92,6 +93,8 @@ def curvatures(
     Source: Gupta et al. 2018, "Shampoo: preconditioned stochastic tensor optimization", section 3,
     for the two means; Tseng et al. 2025, "Model-preserving adaptive rounding", section 3.
     """
+    if isinstance(model, HifiGan):
+        spoken = pieces(spoken)
     sums: dict[str, tuple[Tensor, Tensor]] = {}
     distances = 0.0
     for gradients in gradient_probes(model, spoken, n_probes):
@@ -148,10 +151,14 @@ def gradient_probes(
 
 
 def said(model: "Architecture", speech: Spoken) -> list[Tensor]:
-    """Gives all that a network says of a sentence, with gradients; a vocoder, of its middle."""
+    """Gives all that a network says of a sentence, with gradients.
+
+    A vocoder's is the log-mel of its sound, not the sound itself, of the sentence's middle: see
+    `sound_as_mel` for why.
+    """
     with torch.enable_grad():
         if isinstance(model, HifiGan):
-            return [model(segments([speech]).to(next(model.parameters())))]
+            return [sound_as_mel(model, speech)]
         out = follow(model, [_ordinary(speech)])
         if isinstance(out, Tacotron2Output):
             return [out.mel_postnet, torch.sigmoid(out.gate_logits)]
