@@ -1,4 +1,5 @@
 import copy
+import hashlib
 import itertools
 from pathlib import Path
 
@@ -459,3 +460,11 @@ def test_manifests_of_any_values_are_a_network_or_one_line(small, data):
     holder[key] = data.draw(plain | st.lists(plain, max_size=3) | st.just({}) | st.just("float"))
     container.write(path, manifest, blocks)
     loads_or_says_why(path)
+
+
+def test_a_file_of_format_1_is_read_as_it_was_when_written():
+    digest = hashlib.sha256()
+    for name, tensor in artifact.load_model(GOLDEN / "every_form.ttsz").state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.numpy().tobytes())
+    assert digest.hexdigest() == "c5f0b8ff2336207b8d09abe0d9c9badd0933d023d02339c4d2ab54d702df38c1"

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tts_compress.encodings import kernels
-from tts_compress.encodings.coder import LEVELS_PER_BYTE, Decoder, Encoder, Kind, pack_bits
+from tts_compress.encodings.coder import (
+    BYTES_PER_LEVEL,
+    LEVELS_PER_BYTE,
+    Decoder,
+    Encoder,
+    Kind,
+    pack_bits,
+)
 
 EMPTY = bytes(5)
 
@@ -47,6 +54,16 @@ def test_every_matrix_comes_back(given):
 def test_the_largest_and_smallest_come_back():
     matrix = np.array([[32767, -32768, 0, -32767, 1]], np.int16)
     assert np.array_equal(Decoder(coded(matrix)).levels(1, 5, Kind.LEVELS), matrix)
+
+
+def test_what_was_least_expected_comes_back():
+    """That none of these is zero leaves a 1024th of the coder's span each time."""
+    matrix = np.zeros((2, 60_000), np.int16)
+    matrix[1, ::20_000], matrix[1, 1::20_000] = -(2**15), 2**15 - 1
+    data = coded(matrix)
+    assert np.array_equal(Decoder(data).levels(2, 60_000, Kind.LEVELS), matrix)
+    zeros = len(coded(np.zeros_like(matrix)))
+    assert len(data) - zeros < 6 * BYTES_PER_LEVEL
 
 
 def test_matrices_of_several_bands_come_back():

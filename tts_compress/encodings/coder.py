@@ -70,7 +70,7 @@ class Encoder:
             self._reserve((stop - start) * BYTES_PER_LEVEL)
             self._kernels.encode(
                 levels.reshape(-1), columns, start, stop, context, self._state,
-                model.states, model.weights, self._coded,
+                model.states, self._coded,
             )  # fmt: skip
             if stop < levels.size:
                 self.bits(self._kernels.mark(self._state), 16)
@@ -126,7 +126,7 @@ class Decoder:
                 context = np.append(_grown(known, min(columns, held)), tail)
             good = self._kernels.decode(
                 levels, columns, start, stop, context, self._state,
-                model.states, model.weights, self._coded,
+                model.states, self._coded,
             )  # fmt: skip
             if not good or self._kernels.position(self._state) > len(self._coded) + _SLACK:
                 raise ValueError(_ALTERED)

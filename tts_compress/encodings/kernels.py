@@ -5,12 +5,14 @@ encodes and decodes, so that both know the same at each step.
 
 A level is zero or not; its sign is the one that its neighbours suggest or not; its magnitude holds
 ``2 ** shift`` so many times, where shift is 0 while magnitudes are small; what is left comes bit by
-bit. Magnitudes far above are an exponential Golomb code. Each decision asks three contexts for its
-probability: the mean magnitude expected here; the means of the row and of the column so far; a
-linear prediction from five neighbours, with the magnitudes of two. Their log odds are added with
-weights that are learnt as well. Magnitudes and means count 1/256, probabilities 1/65536.
+bit. Magnitudes far above are an exponential Golomb code. Each decision asks three contexts: the
+mean magnitude expected here; the means of the row and of the column so far; a linear prediction
+from five neighbours, with the magnitudes of two. Each holds log odds, and their sum is that of the
+decision, as in a logistic regression; the sign asks the last alone. Then each learns by a Newton
+step, at a rate that falls with what it has seen. Magnitudes and means count 1/256, probabilities
+and log odds 1/65536.
 
-Source: mixing as in Mahoney 2005, "Adaptive weighing of context models for lossless data
+Source: adding log odds as in Mahoney 2005, "Adaptive weighing of context models for lossless data
 compression"; decisions as in Wiedemann et al. 2020, "DeepCABAC"; range coder as in Martin 1979.
 """
 
@@ -22,7 +24,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-TAIL = 6
+TAIL = 9
 """Entries of a context after those of the columns."""
 
 BAND = 2**16
@@ -37,42 +39,47 @@ UNARY = 14
 _SIGN, _COUNT = 1, 2
 _REST = _COUNT + UNARY
 _ESCAPE = _REST + 12
-_PLAIN = _ESCAPE + 1
+_FURTHER = _ESCAPE + 1
 BINS = 32
-"""Decisions of a context: zero, sign, counts, the first two bits of the rest, length of escapes."""
+"""Decisions of a context: zero, sign, counts, two bits of the rest, length of escapes, more."""
 
 _FLOOR = 64
+_STEPS, _ODDS = 64, 511
+"""Log odds are looked up in steps of 1/64, so many on either side of 0."""
 _WINDOW, _WORD = 48, 16
 _TOP, _UNDER = 1 << _WINDOW, 1 << (_WINDOW - _WORD)
-_LIMIT, _RATE, _REACH = 255, 5, 1 << 17
+_LIMIT, _REACH = 255, 1 << 17
 
 Integers = NDArray[np.int64]
 F = TypeVar("F", bound=Callable[..., bool])
 _wide: Any = np.int64  # int() keeps 16 bits in compiled code, which have no 32768
 
 
-def _stretch() -> Integers:
-    """Log odds of the 4096 probabilities, in steps of 1/256."""
-    x = np.arange(4096)
-    return np.round(np.log((x + 0.5) / (4095.5 - x)) * 256).astype(np.int64)
+def _squash() -> NDArray[np.uint16]:
+    """Probabilities of log odds from -511/64 to 511/64."""
+    p = 65536 / (1 + np.exp(-np.arange(-_ODDS, _ODDS + 1) / _STEPS))
+    return np.clip(np.round(p), _FLOOR, 65536 - _FLOOR).astype(np.uint16)
 
 
-def _squash() -> Integers:
-    """Probabilities of log odds from -2047 to 2047."""
-    p = 65536 / (1 + np.exp(-np.arange(-2047, 2048) / 256))
-    return np.clip(np.round(p), _FLOOR, 65536 - _FLOOR).astype(np.int64)
+def _newton(squash: NDArray[np.uint16]) -> NDArray[np.int32]:
+    """Error over variance, by log odds and what was decided; nothing more is learnt at the ends."""
+    p = squash[:, None] / 65536
+    steps = (np.arange(2) - p) * np.minimum(1 / (p * (1 - p)), 64)
+    steps[0, 0] = steps[-1, 1] = 0
+    return np.round(steps * 65536).astype(np.int32).ravel()
 
 
-def _classes(middles: NDArray[np.float64]) -> Integers:
+def _classes(middles: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Class of each mean magnitude: that of the nearest middle."""
     edges = np.sqrt(middles[1:] * middles[:-1])
-    return np.searchsorted(edges, np.arange(4096) / 256).astype(np.int64)
+    return np.searchsorted(edges, np.arange(4096) / 256).astype(np.uint8)
 
 
 _MEANS, _COARSE_MEANS = np.geomspace(0.006, 9, FINE), np.geomspace(0.012, 9, COARSE)
-_STRETCH, _SQUASH = _stretch(), _squash()
+_SQUASH = _squash()
+_NEWTON = _newton(_SQUASH)
 _FINE, _COARSE = _classes(_MEANS), _classes(_COARSE_MEANS)
-_SHARES = np.round(65536 / (np.arange(1024) + 1.6)).astype(np.int64)
+_RATES = np.round(65536 / (np.arange(1024) + 40)).astype(np.int32)
 _SLOWING = np.round(65536 / np.minimum(np.arange(256) + 1.5, 100)).astype(np.int64)
 _GAINS = 2**21 // (np.arange(4096) ** 2 // 256 + 64)
 _PAIRS = SHIFTS * COARSE * COARSE * BINS
@@ -81,7 +88,7 @@ _THIRD = _SECOND + _PAIRS
 
 
 @cache
-def _fresh() -> NDArray[np.uint32]:
+def _fresh() -> NDArray[np.int32]:
     """What is believed of every decision before the first: magnitudes fall off geometrically."""
     pairs = (_COARSE_MEANS[:, None] + _COARSE_MEANS).ravel() / 2
     means = np.concatenate([np.tile(m, SHIFTS) for m in (_MEANS, pairs, pairs, pairs)])
@@ -89,20 +96,20 @@ def _fresh() -> NDArray[np.uint32]:
     beliefs[:, 0] = means / (1 + means)
     beliefs[:, _COUNT:_REST] = beliefs[:, :1]
     beliefs[:, _REST:] = 0.47
-    return (beliefs.ravel() * 2**22).astype(np.uint32) << np.uint32(10) | np.uint32(2)
+    odds = np.log(beliefs / (1 - beliefs)) / 3
+    states: NDArray[np.int32] = np.round(odds * 65536).astype(np.int32).ravel() << 10
+    return states
 
 
 class Model:
     """What has been learnt.
 
     Attributes:
-        states: For each context and decision a probability, in 22 bits, and a count, in 10.
-        weights: Those of the three contexts, for each decision.
+        states: For each context and decision log odds, in 22 bits, and a count, in 10.
     """
 
     def __init__(self) -> None:
         self.states = _fresh().copy()
-        self.weights = np.full(BINS * 3, 26000, np.int64)
 
 
 def start() -> Integers:
@@ -129,11 +136,10 @@ def mark(state: Integers) -> NDArray[np.uint16]:
 def finish(state: Integers, data: NDArray[np.uint8]) -> int:
     """Writes as few bytes as tell the rest, and gives the number of all bytes."""
     low, span, size = (int(value) for value in state)
-    kept, value = 0, _TOP if low else 0
-    while value >= low + span:
-        kept += 1
-        unit = 1 << (_WINDOW - 8 * kept)
-        value = -(-low // unit) * unit
+    kept, unit = 0, _TOP
+    while -(-low // unit) * unit >= low + span:
+        kept, unit = kept + 1, unit >> 8
+    value = -(-low // unit) * unit
     if value >= _TOP:
         value -= _TOP
         back = size - 1
@@ -148,8 +154,8 @@ def finish(state: Integers, data: NDArray[np.uint8]) -> int:
 def context(columns: int) -> NDArray[np.int32]:
     """Gives what is kept while a matrix is coded; nothing is known yet.
 
-    These are the mean magnitude of each column so far, that of the row, and five factors of the
-    linear prediction.
+    These are the mean magnitude of each column so far, that of the row, five factors of the linear
+    prediction, and three of the neighbours.
     """
     return np.zeros(columns + TAIL, np.int32)
 
@@ -168,11 +174,16 @@ def _kept(function: F) -> F:
 
 
 @njit(forceinline=True)
-def _learnt(state: int, bit: int) -> int:
+def _place(state: int) -> int:
+    """Gives the place in the tables of the log odds of a state, or of a sum of states."""
+    return min(max((state >> 20) + _ODDS, 0), 2 * _ODDS)  # 10 bits of a count, 16 - 6 of odds
+
+
+@njit(forceinline=True)
+def _learnt(state: int, step: int) -> int:
     count = state & 1023
-    chance = state >> 10
-    chance += ((bit * ((1 << 22) - 1) - chance) * _SHARES[np.uint64(count)]) >> 16
-    return int(chance << 10 | (count + (count < _LIMIT)))
+    odds = (step * _RATES[np.uint64(count)]) >> 16
+    return int(state + (odds << 10) + (count < _LIMIT))
 
 
 @njit(forceinline=True)
@@ -183,7 +194,7 @@ def _moved(factor: int, step: int) -> int:
 @njit(forceinline=True)
 def _code(
     levels: Any, columns: Any, first: Any, last: Any, context: Any,
-    state: Any, states: Any, weights: Any, data: Any, decoding: Any,
+    state: Any, states: Any, data: Any, decoding: Any,
 ) -> bool:  # fmt: skip
     """Codes the levels from first to last; False if one is out of range.
 
@@ -196,20 +207,20 @@ def _code(
     f_left, f_left2 = _wide(context[tail + 1]), _wide(context[tail + 2])
     f_up, f_up2 = _wide(context[tail + 3]), _wide(context[tail + 4])
     f_corner = _wide(context[tail + 5])
+    left, left2, up = _wide(context[tail + 6]), _wide(context[tail + 7]), _wide(context[tail + 8])
     good = True
     end = len(data)
     i, j = first // columns, first % columns - 1
     for index in range(first, last):
         j += 1
+        corner = up
         if j == columns:
             i, j = i + 1, 0
+            left = left2 = corner = _wide(0)
 
         # What the neighbours suggest.
-        left = _wide(levels[np.uint64(index - 1)]) if j > 0 else 0
-        left2 = _wide(levels[np.uint64(index - 2)]) if j > 1 else 0
         up = _wide(levels[np.uint64(index - columns)]) if i > 0 else 0
         up2 = _wide(levels[np.uint64(index - 2 * columns)]) if i > 1 else 0
-        corner = _wide(levels[np.uint64(index - columns - 1)]) if i > 0 and j > 0 else 0
         guess = f_left * left + f_left2 * left2 + f_up * up + f_up2 * up2 + f_corner * corner
         guess >>= 8
         near = abs(left) if j > 0 else row >> 8
@@ -234,35 +245,10 @@ def _code(
         level = _wide(levels[np.uint64(index)])
         size = abs(level)
         high = (size - 1) >> shift
-        negative, value, offset, digits = 0, 0, 0, 0
+        negative = 1 if guess < 0 else 0
+        value, offset, digits = 0, 0, 0
         which, truth = 0, 1 if size else 0
         while True:
-            chance, w = 32768, 3 * which
-            if which != _PLAIN:
-                state_a = _wide(states[np.uint64(a + which)])
-                state_b = _wide(states[np.uint64(b + which)])
-                state_c = _wide(states[np.uint64(c + which)])
-                odds_a = _STRETCH[np.uint64(state_a >> 20)]
-                odds_b = _STRETCH[np.uint64(state_b >> 20)]
-                odds_c = _STRETCH[np.uint64(state_c >> 20)]
-                odds = weights[np.uint64(w)] * odds_a + weights[np.uint64(w + 1)] * odds_b
-                odds = (odds + weights[np.uint64(w + 2)] * odds_c) >> 16
-                chance = _SQUASH[np.uint64(min(max(odds + 2047, 0), 4094))]
-
-            bound = (span >> 16) * chance
-            bit = (1 if low < bound else 0) if decoding else truth
-            if bit:
-                span = bound
-            else:
-                span -= bound
-                low = low - bound if decoding else low + bound
-                if not decoding and low >= _TOP:
-                    low -= _TOP
-                    back = at - 1
-                    while data[back] == 255:
-                        data[back] = 0
-                        back -= 1
-                    data[back] += 1
             if span < _UNDER:
                 span <<= _WORD
                 if decoding:
@@ -272,19 +258,33 @@ def _code(
                     if at + 1 < end:
                         low |= _wide(data[at + 1])
                 else:
+                    if low >= _TOP:
+                        low -= _TOP
+                        back = at - 1
+                        while data[back] == 255:
+                            data[back] = 0
+                            back -= 1
+                        data[back] += 1
                     data[at] = low >> (_WINDOW - 8)
                     data[at + 1] = (low >> (_WINDOW - 16)) & 255
                     low = (low & (_UNDER - 1)) << _WORD
                 at += 2
 
-            if which != _PLAIN:
-                error = ((bit << 16) - chance) * _RATE
-                weights[np.uint64(w)] += (odds_a * error + (1 << 17)) >> 18
-                weights[np.uint64(w + 1)] += (odds_b * error + (1 << 17)) >> 18
-                weights[np.uint64(w + 2)] += (odds_c * error + (1 << 17)) >> 18
-                states[np.uint64(a + which)] = _learnt(state_a, bit)
-                states[np.uint64(b + which)] = _learnt(state_b, bit)
-                states[np.uint64(c + which)] = _learnt(state_c, bit)
+            state_a = _wide(states[np.uint64(a + which)])
+            state_b = _wide(states[np.uint64(b + which)])
+            state_c = _wide(states[np.uint64(c + which)])
+            place = _place(state_a + state_b + state_c)
+            bound = (span >> 16) * _wide(_SQUASH[np.uint64(place)])
+            bit = (1 if low < bound else 0) if decoding else truth
+            if bit:
+                span = bound
+            else:
+                span -= bound
+                low = low - bound if decoding else low + bound
+            step = _wide(_NEWTON[np.uint64(2 * place + bit)])
+            states[np.uint64(a + which)] = _learnt(state_a, step)
+            states[np.uint64(b + which)] = _learnt(state_b, step)
+            states[np.uint64(c + which)] = _learnt(state_c, step)
 
             # What follows from it.
             if _COUNT <= which < _REST:
@@ -302,11 +302,19 @@ def _code(
             elif which == 0:
                 if not bit:
                     break
-                which = _SIGN
-                truth = 1 if (level < 0) != (guess < 0) else 0
-                continue
-            elif which == _SIGN:
-                negative = bit ^ (1 if guess < 0 else 0)
+                # The sign: no branch depends on it, since half of them would be foretold wrongly.
+                # The span has 2 ** 22 or more left, which is enough for one decision.
+                state_c = _wide(states[np.uint64(c + _SIGN)])
+                place = _place(state_c)
+                bound = (span >> 16) * _wide(_SQUASH[np.uint64(place)])
+                wrong = (1 if level < 0 else 0) ^ negative
+                bit = (1 if low < bound else 0) if decoding else wrong
+                span = bound if bit else span - bound
+                below = 0 if bit else bound
+                low = low - below if decoding else low + below
+                step = _wide(_NEWTON[np.uint64(2 * place + bit)])
+                states[np.uint64(c + _SIGN)] = _learnt(state_c, step)
+                negative ^= bit
                 c += bit * _PAIRS
                 which = _COUNT
                 truth = 1 if high > 0 else 0
@@ -316,14 +324,14 @@ def _code(
                 if bit and digits < 15:
                     truth = 1 if (high - UNARY + 1) >> (digits + 1) else 0
                     continue
-                which = _PLAIN
+                which = _FURTHER
                 value = 1
                 digits += shift
                 offset = (UNARY - 1) << shift
             else:
                 value = 2 * value + bit
-                first_rest = which < _PLAIN and (which - _REST) % 3 == 0
-                which = which + 1 + bit if first_rest else _PLAIN
+                first_rest = (which - _REST) % 3 == 0
+                which = which + 1 + bit if first_rest else _FURTHER
             if digits == 0:
                 break
             digits -= 1
@@ -335,16 +343,18 @@ def _code(
                 value += offset
                 good = good and value < 32767 + negative
                 size = min(value + 1, 32767 + negative)
-            levels[np.uint64(index)] = -size if negative else size
+            level = -size if negative else size
+            levels[np.uint64(index)] = level
 
         # What is learnt of the neighbours.
-        miss = (-(size << 8) if negative else size << 8) - guess
+        miss = (level << 8) - guess
         gain = (miss * _GAINS[np.uint64(mean)]) >> (8 + 2 * shift)
         f_left = _moved(f_left, gain * left)
         f_left2 = _moved(f_left2, gain * left2)
         f_up = _moved(f_up, gain * up)
         f_up2 = _moved(f_up2, gain * up2)
         f_corner = _moved(f_corner, gain * corner)
+        left2, left = left, level
         row += (((size << 8) - row) * _SLOWING[np.uint64(min(j, 255))]) >> 16
         if i > 0:
             column += (((size << 8) - column) * _SLOWING[np.uint64(min(i, 255))]) >> 16
@@ -354,6 +364,7 @@ def _code(
     context[tail] = row
     context[tail + 1], context[tail + 2] = f_left, f_left2
     context[tail + 3], context[tail + 4], context[tail + 5] = f_up, f_up2, f_corner
+    context[tail + 6], context[tail + 7], context[tail + 8] = left, left2, up
     state[0], state[1], state[2] = low, span, at
     return good
 
@@ -361,16 +372,16 @@ def _code(
 @_kept
 def encode(
     levels: NDArray[np.int16], columns: int, first: int, last: int, context: NDArray[np.int32],
-    state: Integers, states: NDArray[np.uint32], weights: Integers, data: NDArray[np.uint8],
+    state: Integers, states: NDArray[np.int32], data: NDArray[np.uint8],
 ) -> bool:  # fmt: skip
     """Codes the levels from first to last into data, from the state's position on."""
-    return _code(levels, columns, first, last, context, state, states, weights, data, False)
+    return _code(levels, columns, first, last, context, state, states, data, False)
 
 
 @_kept
 def decode(
     levels: NDArray[np.int16], columns: int, first: int, last: int, context: NDArray[np.int32],
-    state: Integers, states: NDArray[np.uint32], weights: Integers, data: NDArray[np.uint8],
+    state: Integers, states: NDArray[np.int32], data: NDArray[np.uint8],
 ) -> bool:  # fmt: skip
     """Fills in the levels from first to last; bytes beyond data count as zeros."""
-    return _code(levels, columns, first, last, context, state, states, weights, data, True)
+    return _code(levels, columns, first, last, context, state, states, data, True)
