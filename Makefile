@@ -8,7 +8,7 @@ PARETO := fastspeech2-unstructured fastspeech2-heads fastspeech2-channels \
 	tacotron2-unstructured tacotron2-channels tacotron2-units
 
 .DEFAULT_GOAL := help
-.PHONY: help all tacotron2 fastspeech2 small quantize low-rank reconstruct chain search heads channels units unstructured pareto report listen install test check bench voices clean
+.PHONY: help all tacotron2 fastspeech2 small smallest quantize low-rank reconstruct chain search heads channels units unstructured pareto report listen install test check bench voices clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ unstructured: $(INSTALLED)  ## prune single weights of both voices, likewise
 
 small: $(INSTALLED)  ## files 17 to 45 times smaller, without training: each weight by what it costs
 	$(BIN)/tts-compress run recipes/*/rate-aware.yaml --out runs
+
+smallest: $(INSTALLED)  ## half of the units, trained on, and then the same: files 25 to 65 times smaller
+	$(BIN)/tts-compress run recipes/*/smallest.yaml --out runs
 
 quantize: $(INSTALLED)  ## the other ways to quantize: even steps, tables, binary codes, error feedback
 	$(BIN)/tts-compress run $(wildcard $(foreach name,uniform codebook multibit rounding,recipes/*/$(name).yaml)) --out runs
