@@ -1,16 +1,14 @@
-from pathlib import Path
-
 import pytest
 import torch
 from hypothesis import settings
+
+from tests.networks import GOLDEN
 
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
 torch.set_num_threads(1)  # of each process; more would get in the way of those beside it
 
 pytest_plugins = ["tests.browser"]
-
-GOLDEN = Path(__file__).parent / "golden"
 
 RECIPE = """
 name: {name}

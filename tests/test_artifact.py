@@ -1,7 +1,6 @@
 import copy
 import hashlib
 import itertools
-from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from tests.networks import GOLDEN, golden_network
 from tts_compress import artifact, container
 from tts_compress.architectures.checkpoints import load_model, skeleton
 from tts_compress.architectures.fastspeech2 import FastSpeech2Settings
@@ -19,8 +19,6 @@ from tts_compress.methods import Magnitude
 from tts_compress.methods.base import Change, Context
 from tts_compress.quantized import Codebook, MultiBit, Scaled, Uniform, matrix_shape
 from tts_compress.recipe import Checkpoint, Evaluate, Run
-
-GOLDEN = Path(__file__).parent / "golden"
 
 TINY = Tacotron2Settings(
     embedding_dim=24,
@@ -108,6 +106,9 @@ def test_same_network_same_bytes(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["another", "one"]
 
 
+CHANGE = {"layer": "x", "spec": None, "stats": {"n_zero": 1}}
+
+
 def levels(name, model):
     """Makes a weight eight levels of a half, and gives these."""
     weight = model.get_parameter(name)
@@ -172,7 +173,7 @@ def test_tensors_come_block_by_block(path):
 
 
 def test_what_the_network_computes_is_not_stored(path):
-    model = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
+    model = golden_network("fastspeech2")
     for name in ("encoder", "decoder"):
         getattr(model, name).position_enc.data = getattr(model, name).table()
     counter = model.postnet.convolutions[1][1].num_batches_tracked
@@ -223,6 +224,31 @@ def test_stats_are_kept_to_five_digits(path):
     artifact.save(path, tiny(), [Change("x", {"rank": 2}, stats)])
     change = {"layer": "x", "spec": {"rank": 2}, "stats": {"n_zero": 123456789, "error": 0.12346}}
     assert artifact.load(path).manifest["changes"] == [change]
+
+
+def test_what_a_packed_model_was_made_of_stays_where_stages_only_pruned(path, tmp_path):
+    model, names = tiny(), ("embedding.weight", "decoder.prenet.layers.0.linear_layer.weight")
+    forms = {name: levels(name, model) for name in names}
+    artifact.save(path, model, quantized=forms)
+    run = Run(
+        model=Checkpoint(path=path, sha256=("ab",)),
+        stages=(Magnitude(sparsity=0.5, include=names[:1]),),
+        evaluate=Evaluate(sentences=("One.",)),
+        name="magnitude 50 %",
+    )
+    pruned, after = artifact.load_model(path), tmp_path / "pruned.ttsz"
+    run.stages[0](pruned, Context())
+    artifact.save(after, pruned, run=run)
+    assert same(artifact.load_model(after), pruned)
+    found = artifact.quantized(after)
+    assert found.keys() == forms.keys()
+    zeros = pruned.embedding.weight == 0
+    assert torch.equal(found[names[0]].levels, forms[names[0]].levels.masked_fill(zeros, 0))
+    assert torch.equal(found[names[1]].levels, forms[names[1]].levels)
+    with torch.no_grad():
+        pruned.get_parameter(names[1])[0, 0] += 1e-3
+    artifact.save(after, pruned, run=run)
+    assert artifact.quantized(after).keys() == {names[0]}
 
 
 def test_other_checkpoints_have_no_history(tmp_path):
@@ -290,7 +316,19 @@ def test_the_folder_of_an_older_version(tmp_path):
         ({"tensors": {}}, r"more tensors than the 0 of the file"),
         ({"history": {}}, r"history: no list in its manifest"),
         ({"history": [{}]}, r"history: stages without labels in its manifest"),
+        ({"history": [{"label": 5}]}, r"history: stages without labels in its manifest"),
         ({"changes": [{"layer": "x"}]}, r"changes: others than of tensors in its manifest"),
+        *(
+            ({"changes": [CHANGE | entry]}, r"changes: others than of tensors in its manifest")
+            for entry in (
+                {"layer": 1},
+                {"spec": []},
+                {"stats": None},
+                {"stats": {"n": "1"}},
+                {"stats": {"n": True}},
+                {"stats": {"n": 10**400}},
+            )
+        ),
     ],
 )
 def test_a_manifest_that_misstates(path, change, message):
@@ -341,7 +379,7 @@ def test_tensors_that_are_missing_or_too_many(path):
 
 def test_no_table_is_computed_that_dwarfs_what_is_stored(path):
     """Else a few bytes could ask for any amount of memory."""
-    artifact.save(path, load_model(GOLDEN / "fastspeech2_tiny.pth.tar"))
+    artifact.save(path, golden_network("fastspeech2"))
     manifest = artifact.load(path).manifest
     places = manifest["tensors"] | {"encoder.position_enc": None, "decoder.position_enc": None}
     forge(path, tensors=places, settings=manifest["settings"] | {"n_positions": 10**12})
@@ -352,7 +390,7 @@ def test_no_table_is_computed_that_dwarfs_what_is_stored(path):
 @pytest.fixture
 def positions(path):
     """Writes an artifact whose tables of positions are computed, and gives its manifest."""
-    model = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
+    model = golden_network("fastspeech2")
     for stack in (model.encoder, model.decoder):
         stack.position_enc.data = stack.table()
     artifact.save(path, model)

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 import torch
 
+from tests.networks import GOLDEN, golden_network
 from tts_compress import load_model
 from tts_compress.artifact import pack_checkpoint, save
 from tts_compress.cli import main
@@ -23,7 +24,6 @@ from tts_compress.methods import Uniform
 from tts_compress.methods.base import Context
 from tts_compress.training.textgrid import Interval, TextGrid, write_textgrid
 
-GOLDEN = Path(__file__).parent / "golden"
 FASTSPEECH2 = GOLDEN / "fastspeech2_tiny.pth.tar"
 RECIPE = """\
 model: {model}
@@ -73,6 +73,11 @@ def folder(tmp_path, monkeypatch):
     }
     for name, (old, new) in changed.items():
         (tmp_path / f"{name}.yaml").write_text(good.replace(old, new) if old else good)
+    (tmp_path / "search_vocoder.yaml").write_text(
+        f"model: {GOLDEN / 'hifigan_tiny.pth.tar'}\nstages: []\n"
+        "evaluate: {sentences: sentences.txt, recognizer: none}\n"
+        "calibration: sentences.txt\nsearch: {target: {ratio: 9}}\n"
+    )
     (tmp_path / "empty.txt").write_text("\n \n")
     (tmp_path / "signs.txt").write_text("Hello there.\n...\n")
     (tmp_path / "truncated.pt").write_bytes(FASTSPEECH2.read_bytes()[:50_000])
@@ -119,6 +124,7 @@ MISTAKES = {
     "synth FASTSPEECH2 Hello. --device nonsense": r"device: cannot use 'nonsense' \(.*Use cpu\.$",
     "synth good.ttsz Hello. --keep int8 --device meta": r"int8: runs on the CPU alone, got 'meta'",
     "synth FASTSPEECH2 Hello. --config none.yaml": r"none\.yaml: no such file",
+    "synth FASTSPEECH2 Hello. --vocoder-config x.json": r"^--vocoder-config: needs a vocoder, got",
     "plan missing.yaml": r"missing\.yaml: no such file",
     "plan wrong_architecture.yaml": r"is wanted, 'tacotron2', got 'fastspeech2'",
     "plan unknown_key.yaml": r"\.yaml:3: stages\[0\]: .* 'inclde'\. Did you mean 'include'\?",
@@ -131,6 +137,8 @@ MISTAKES = {
     "plan unspeakable.yaml": r"text: nothing to speak, got '\.\.\.'",
     "plan reads_no_text.yaml": r"hifigan_tiny\.pth\.tar: the model of a recipe must read text, "
     r"got a 'hifigan'\. .* be packed by 'tts-compress pack', and .* benchmarks/size\.py\.$",
+    "search search_vocoder.yaml": r"the model of a recipe must read text, got a 'hifigan'\.",
+    "search search_vocoder.yaml -o search_vocoder.yaml": r"^search_vocoder\.yaml: exists already",
     "run no_voice.yaml": r"\.yaml:1: model: no such file or folder, got 'models/nobody'",
     "run good.yaml missing.yaml": r"missing\.yaml: no such file",
     "run good.yaml --out file": r"^file/good: cannot write results, Not a directory\.",
@@ -141,6 +149,9 @@ MISTAKES = {
     "pack FASTSPEECH2 -o file": r"^file: exists already\. Name another file, or give --force\.$",
     "pack FASTSPEECH2 -o none/x.ttsz": r"^none/x\.ttsz: cannot be written, none is no folder",
     "pack FASTSPEECH2 -o no_results --force": r"^no_results: is a folder\. Name a file in it\.$",
+    "pack truncated.pt -o truncated.pt --force": r"^truncated\.pt: is what would be read\.",
+    "unpack good.ttsz -o ./good.ttsz --force": r"^good\.ttsz: is what would be read\. Name another",
+    "unpack no_results -o out.pt": r"^no_results: is a folder\. Check the path\.$",
     "unpack missing.ttsz -o out.pt": r"missing\.ttsz: no such file",
     "unpack broken.ttsz -o out.pt": r"broken\.ttsz: truncated or altered",
     "unpack FASTSPEECH2 -o out.pt": r"fastspeech2_tiny\.pth\.tar: no \.ttsz file, starts with",
@@ -266,12 +277,29 @@ def test_inspect_shows_what_belongs_together(call):
     assert max(len(line) for line in out.splitlines()[1:]) <= 80
     # 160 rows of 4 gates of 40 units; 4 x 64 inputs, 4 x 40 states, 8 biases; the column of 160
     # states without the 4 counted; the query's 12 rows, and 4 x 48 of the decoder's gates
-    settings = load_model(GOLDEN / "tacotron2_tiny.pt").settings
+    settings = golden_network("tacotron2").settings
     inputs = settings.prenet_units[-1] + sum(settings.encoder_lstm_units)
     unit = 4 * (inputs + 40) + 8 + 160 - 4 + settings.attention_dim + 4 * 48
     assert re.search(rf"(?m)^decoder\.attention_rnn +units +40 +{unit:,}$", out)
     assert re.search(r"  cannot leave: symbols are what the network reads\n", out)
     assert re.search(r"couplings with [\d,]+ units that can leave, and \d+ whose units cannot", out)
+
+
+def test_a_packed_file_that_is_packed_again_is_as_large(folder, call):
+    n_bytes = f"{(folder / 'good.ttsz').stat().st_size:,}"
+    code, out, _ = call("pack", "good.ttsz", "-o", "again.ttsz")
+    assert (code, out) == (
+        0,
+        f"again.ttsz  {n_bytes} bytes, as many as good.ttsz of {n_bytes}\n",
+    )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="all folders may be written by root")
+def test_a_read_only_folder_is_no_place_for_a_file(folder, call):
+    (folder / "no_results").chmod(0o500)
+    code, _, err = call("pack", "good.ttsz", "-o", "no_results/x.ttsz")
+    message = "no_results/x.ttsz: cannot be written, no_results is read-only. Name another.\n"
+    assert (code, err) == (2, message)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt", ".pth.tar", ".pth.tar.gz"])
@@ -296,7 +324,7 @@ def test_what_is_packed_and_unpacked_is_the_same(folder, call, suffix):
 
 
 def test_inspect_shows_how_a_file_holds_a_network_and_what_was_done(call, tmp_path):
-    path, model = tmp_path / "small.ttsz", load_model(GOLDEN / "tacotron2_tiny.pt")
+    path, model = tmp_path / "small.ttsz", golden_network("tacotron2")
     stages = [{"label": "magnitude 40 %", "method": "magnitude", "sparsity": 0.4}]
     artifact = save(path, model, history=stages)
     code, out, _ = call("inspect", path)

@@ -126,12 +126,17 @@ def test_a_newer_format_asks_for_an_upgrade(path):
 def test_other_files(path, tmp_path):
     with pytest.raises(ArtifactError, match=r"none\.ttsz: no such file\. Check the path"):
         container.read(tmp_path / "none.ttsz")
-    with pytest.raises(ArtifactError, match="no such file"):
+    with pytest.raises(ArtifactError, match=r"is a folder\. Check the path"):
         container.read(tmp_path)
     assert container.is_container(path)
+    assert not container.is_container(tmp_path)
+    assert not container.is_container(tmp_path / "none.ttsz")
     path.write_bytes(b"PK\x03\x04")
     assert not container.is_container(path)
-    with pytest.raises(ArtifactError, match=r"x\.ttsz: no \.ttsz file, starts with b'PK"):
+    message = (
+        r"x\.ttsz: no \.ttsz file, starts with b'PK.*\. Give one that a run or 'tts-compress p"
+    )
+    with pytest.raises(ArtifactError, match=message):
         container.read(path)
 
 
@@ -150,6 +155,8 @@ def test_other_files(path, tmp_path):
         ({"blocks": [[1, 2], 3]}, "got blocks"),
         ({"blocks": [[True, 2]]}, "got blocks"),
         ({"blocks": [[71.0, 2]]}, "got blocks"),
+        (index(2**63), rf"got blocks \[\[{2**63}, 0\]\]"),
+        (b'{"blocks": [], "summary": "\\ud800"}', "can't encode"),
         (index(-1, 72), r"got blocks \[\[-1, 0\], \[72, 0\]\]"),
         (index(2**62), rf"got \d+ bytes, the manifest says {str(2**62)[:12]}"),
         (index(71, 1), "truncated or extended"),

@@ -13,7 +13,7 @@ from tts_compress.architectures.checkpoints import load_model
 from tts_compress.architectures.hifigan import HifiGan, HifiGanSettings, ResblockSettings
 from tts_compress.architectures.tacotron2 import Tacotron2, Tacotron2Settings
 from tts_compress.errors import ArtifactError
-from tts_compress.exporting import SUFFIXES, export, save_public_checkpoint
+from tts_compress.exporting import SUFFIXES, export, plain_name, save_public_checkpoint
 from tts_compress.methods import Magnitude
 from tts_compress.methods.base import Context
 
@@ -79,6 +79,13 @@ def test_every_kind_of_file_is_the_network_with_what_no_tensor_tells(tmp_path, s
     export(path, make())
     assert path.read_bytes() == first
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_link_has_a_name_of_its_own(tmp_path):
+    (tmp_path / "b10b").touch()
+    (tmp_path / "voice.pt").symlink_to("b10b")
+    assert plain_name(tmp_path / "voice.pt") == "voice"
+    assert plain_name(tmp_path / "folder" / "..") == tmp_path.name
 
 
 def test_safetensors_are_the_plain_tensors(tmp_path):

@@ -13,6 +13,7 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
+from tests.networks import GOLDEN, golden_network, say_frames
 from tts_compress import artifact, load_model, recipe
 from tts_compress.architectures.checkpoints import save_voice
 from tts_compress.audio.wav import write_wav
@@ -27,10 +28,8 @@ from tts_compress.pipeline import execute, measure_again
 from tts_compress.records import read_records
 from tts_compress.synthesis import MAX_FRAMES, NEVER_STOPS, speak
 
-GOLDEN = Path(__file__).parent / "golden"
 SENTENCES = ("Hello there.", "How are you?")
 REPEATS = ("records.jsonl", "layers.jsonl")
-LAST = "variance_adaptor.duration_predictor.linear_layer"
 
 
 class Multiply(Method):
@@ -59,9 +58,7 @@ def short(monkeypatch):
 
 def make_voice(folder: Path, frames: float) -> Path:
     """Writes the tiny FastSpeech2 as a voice that gives every phone so many frames."""
-    model = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
-    torch.nn.init.zeros_(model.get_parameter(f"{LAST}.weight"))
-    torch.nn.init.constant_(model.get_parameter(f"{LAST}.bias"), math.log1p(frames))
+    model = say_frames(golden_network("fastspeech2"), frames)
     save_voice(folder, model, dtype=torch.float32)
     return folder
 
@@ -491,7 +488,7 @@ def test_durations_without_end_are_cut_off_and_a_failure(tmp_path, frames):
 
 def test_durations_that_are_no_numbers_are_none(tmp_path):
     model = load_model(make_voice(tmp_path / "voice", 5))
-    model.get_parameter(f"{LAST}.bias").data.fill_(math.nan)
+    model.variance_adaptor.duration_predictor.linear_layer.bias.data.fill_(math.nan)
     assert speak(model, SENTENCES[:1])[0].mel.shape == (80, 0)
 
 
@@ -541,7 +538,7 @@ def test_a_given_vocoder_makes_the_sound(tmp_path):
     run = runs_of(tmp_path, make_voice(tmp_path / "voice", 5), more=more)[0]
     folder = do(run, tmp_path)
     mel = load_file(folder / "mels.safetensors")["000.mel"]
-    generator = load_model(GOLDEN / "hifigan_tiny.pth.tar", GOLDEN / "hifigan_tiny_config.json")
+    generator = golden_network("hifigan")
     with torch.inference_mode():
         expected = generator(mel[None])[0, 0]
     samples, _ = soundfile.read(folder / "wavs" / "001.wav", dtype="float32")

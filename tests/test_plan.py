@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 from torch import nn
 
+from tests.networks import GOLDEN, golden_network
 from tts_compress import load_model, recipe
 from tts_compress.errors import CheckpointError, RecipeError, TextError
 from tts_compress.methods.selection import groups_of
@@ -16,7 +17,6 @@ from tts_compress.plan import show_couplings, show_model, show_recipe
 from tts_compress.plan.couplings import merged
 
 ROOT = Path(__file__).parents[1]
-GOLDEN = Path(__file__).parent / "golden"
 
 
 def shown(show, *arguments, width=80) -> str:
@@ -98,7 +98,7 @@ def test_every_tensor_is_listed_at_any_width(name):
 
 
 def test_zeros_and_groups_are_counted():
-    model = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
+    model = golden_network("fastspeech2")
     nn.init.zeros_(model.get_parameter("mel_linear.weight"))
     model.get_parameter("mel_linear.bias").data[:20] = 0
     text = shown(show_model, model, Path("m"))
@@ -112,7 +112,7 @@ def test_zeros_and_groups_are_counted():
 def test_names_are_text_and_no_markup(write_recipe):
     path = write_recipe(sentences="[red]Hello[red] there.\n", sparsities="0.5")
     assert "the first: '[red]Hello[red] there.'" in shown(show_recipe, recipe.load(path))
-    model = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
+    model = golden_network("fastspeech2")
     assert shown(show_model, model, Path("a[b]")).startswith("a[b]: fastspeech2")
 
 
@@ -169,12 +169,12 @@ def test_other_sentences_are_shown_and_checked_where_a_stage_looks(write_recipe,
 
 
 def test_weights_of_a_unit_are_counted_as_by_hand():
-    text = shown(show_couplings, load_model(GOLDEN / "tacotron2_tiny.pt"), Path("m"))
+    text = shown(show_couplings, golden_network("tacotron2"), Path("m"))
     # 4 gates of 72 inputs, 48 states and 2 biases; a column of 4 x 48 states, of which 4 were
     # counted; and what 80 mel bins and the gate read
     unit = 4 * (72 + 48 + 2) + 4 * 48 - 4 + 80 + 1
     assert re.search(rf"(?m)^decoder\.decoder_rnn +units +48 +{unit}$", text)
-    model = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
+    model = golden_network("fastspeech2")
     text = shown(show_couplings, model, Path("m[b]"))
     head = 3 * (16 * 32 + 16) + 16 * 32
     assert text.startswith("m[b]: fastspeech2; ")

@@ -1,7 +1,6 @@
 """Sweeps of tiny networks in real processes: killed, interrupted, side by side, on a full disk."""
 
 import json
-import math
 import os
 import resource
 import shutil
@@ -17,6 +16,7 @@ import pytest
 import torch
 from rich.console import Console
 
+from tests.networks import GOLDEN, golden_network, say_frames
 from tts_compress import load_model
 from tts_compress.architectures.checkpoints import save_voice
 from tts_compress.audio.wav import write_wav
@@ -26,7 +26,6 @@ from tts_compress.recipe import load
 from tts_compress.sweep import _memory, done, measured, run_one, sweep
 from tts_compress.synthesis import speak
 
-GOLDEN = Path(__file__).parent / "golden"
 CLOCKED = {
     "timings.jsonl",
     "provenance.json",
@@ -306,10 +305,7 @@ def test_a_failed_run_is_named_when_the_others_are_done(finished, tmp_path, monk
 def calibrated(tmp_path_factory):
     """A recipe of two runs that look at calibration sentences of a tiny voice that speaks."""
     folder = tmp_path_factory.mktemp("calibrated")
-    model = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
-    last = "variance_adaptor.duration_predictor.linear_layer"
-    torch.nn.init.zeros_(model.get_parameter(f"{last}.weight"))
-    torch.nn.init.constant_(model.get_parameter(f"{last}.bias"), math.log1p(5))
+    model = say_frames(golden_network("fastspeech2"), 5)
     save_voice(folder / "voice", model, dtype=torch.float32)
     (folder / "sentences.txt").write_text("Hello there.\n")
     (folder / "calibration.txt").write_text("How are you?\nWell.\n")

@@ -1,9 +1,7 @@
-from pathlib import Path
-
 import pytest
 import torch
 
-from tts_compress.architectures.checkpoints import load_model
+from tests.networks import golden_network, say_frames
 from tts_compress.architectures.fastspeech2 import FastSpeech2, FastSpeech2Settings
 from tts_compress.architectures.hifigan import HifiGan
 from tts_compress.architectures.tacotron2 import Tacotron2, Tacotron2Settings
@@ -21,7 +19,6 @@ from tts_compress.synthesis import (
     vocoder,
 )
 
-GOLDEN = Path(__file__).parent / "golden"
 SENTENCES = ["Hello.", "A rather longer sentence, with a pause.", "Yes!"]
 BOTH = pytest.mark.parametrize("architecture", ["tacotron2", "fastspeech2"])
 
@@ -77,13 +74,6 @@ def fastspeech2():
         )
     )
     return say_frames(model, 5).eval()
-
-
-def say_frames(model, frames):
-    last = model.variance_adaptor.duration_predictor.linear_layer
-    torch.nn.init.zeros_(last.weight)
-    torch.nn.init.constant_(last.bias, torch.log1p(torch.tensor(float(frames))))
-    return model
 
 
 def set_gate(model, bias):
@@ -225,7 +215,7 @@ def test_a_network_reads_the_text_it_was_trained_with(tacotron2, fastspeech2):
 
 
 def test_a_vocoder_reads_no_text():
-    generator = load_model(GOLDEN / "hifigan_tiny.pth.tar", GOLDEN / "hifigan_tiny_config.json")
+    generator = golden_network("hifigan")
     assert isinstance(generator, HifiGan)
     with pytest.raises(
         CheckpointError, match=r"hifigan: reads no text. Use a tacotron2 or fastspeech2 checkpoint"
@@ -248,7 +238,7 @@ def test_griffin_lim_is_the_vocoder_without_a_generator():
 
 
 def test_a_generator_vocodes_each_mel_as_alone():
-    generator = load_model(GOLDEN / "hifigan_tiny.pth.tar", GOLDEN / "hifigan_tiny_config.json")
+    generator = golden_network("hifigan")
     torch.manual_seed(0)
     mels = [torch.randn(80, frames) for frames in (7, 12)]
     for mel, wav in zip(mels, vocoder(generator)(mels), strict=True):

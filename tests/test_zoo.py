@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.networks import GOLDEN, golden_network
 from tts_compress import artifact, load_model, recipe
 from tts_compress.architectures import ARCHITECTURES
 from tts_compress.encodings import Item, describe, pack, unpack
@@ -27,18 +28,9 @@ from tts_compress.synthesis import speak
 from tts_compress.training.finetune import finetuner
 
 ROOT = Path(__file__).parents[1]
-GOLDEN = Path(__file__).parent / "golden"
 RECIPES = sorted(
     path for path in (ROOT / "recipes").glob("*/*.yaml") if path.parent.name in ARCHITECTURES
 )
-
-
-def tiny(architecture):
-    """The tiny checkpoint of an architecture."""
-    found = [path for path in GOLDEN.glob(f"{architecture}_tiny.*") if ".pt" in path.name]
-    assert found, f"put {architecture}_tiny.pt, small and public, into tests/golden"
-    configs = sorted(GOLDEN.glob(f"{architecture}_tiny*config.json"))
-    return load_model(found[0], configs)
 
 
 def settings_of(method):
@@ -67,7 +59,8 @@ def context(architecture, folder):
     speaker = "fastspeech2" if architecture == "hifigan" else architecture  # a vocoder hears it
     texts = ("Hello there.", "How are you?", "It is late.")
     ctx = Context(
-        load_dense=lambda: tiny(architecture), say=lambda: speak(tiny(speaker), texts[:2])
+        load_dense=lambda: golden_network(architecture),
+        say=lambda: speak(golden_network(speaker), texts[:2]),
     )
     data = recipe.Training(texts=texts, corpus=None, sha256=("0",))
     teacher = Context(load_dense=lambda: load_model(ROOT / f"models/{architecture}-slt"))
@@ -79,7 +72,7 @@ def context(architecture, folder):
 
 def pruned(architecture, ctx):
     """A network that an earlier stage took channels from; every architecture has some."""
-    model = tiny(architecture)
+    model = golden_network(architecture)
     METHODS["channels"](method="channels", sparsity=0.25)(model, ctx)
     return model
 
@@ -88,7 +81,7 @@ def applies(method, architecture):
     """Whether a network has what a method takes out, or learns from; a message says if not."""
     if method.method in ("recalibrate", "finetune", "fold") and architecture == "hifigan":
         return False
-    kinds = {coupling.kind for coupling in tiny(architecture).couplings()}
+    kinds = {coupling.kind for coupling in golden_network(architecture).couplings()}
     return getattr(method, "kind", "channels") in kinds
 
 
@@ -142,7 +135,7 @@ def test_no_method_brings_back_what_an_earlier_stage_pruned(
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_group_of_every_architecture_selects_something(method, architecture):
-    model = tiny(architecture)
+    model = golden_network(architecture)
     for group in model.groups:
         if "include" in type(method).model_fields and not hasattr(method, "kind"):
             try:
@@ -166,7 +159,7 @@ def test_there_are_recipes():
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_block_gives_every_tensor_back(architecture):
-    items = [Item(tensor) for tensor in tiny(architecture).state_dict().values()]
+    items = [Item(tensor) for tensor in golden_network(architecture).state_dict().values()]
     specs = [describe(item) for item in items]
     for item, found in zip(items, unpack(pack(items), specs), strict=True):
         assert found.dtype == item.tensor.dtype
@@ -179,7 +172,7 @@ def real():
     with np.load(GOLDEN / "LJ001-0002_mel.npz") as file:
         mel = next(array for array in file.values() if 80 in array.shape)
     mel = mel.reshape(80, -1)
-    model = tiny("fastspeech2")
+    model = golden_network("fastspeech2")
     return SimpleNamespace(
         candidate=mel[:, :30] + 0.1,
         reference=mel[:, :30],

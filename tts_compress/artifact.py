@@ -8,7 +8,7 @@ the order in which blocks hold them, or null of one that the architecture comput
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,16 +62,19 @@ def save(
         path: Where to; a file that is there is replaced.
         model: One of our architectures.
         changes: What was done to it.
-        run: What it comes from; its stages end the history.
+        run: What it comes from; its stages end the history. Of a model that is a .ttsz, tensors
+            stay the integers that they are there, where no stage gave them other values than 0.
         quantized: What its tensors were made of, by name, where stages quantized them.
         history: What was done before this run, as `history` gives it.
 
     Raises:
-        ArtifactError: The network is not one of ours, or a tensor is not what it was made of.
+        ArtifactError: The network is not one of ours, a tensor is not what it was made of, or the
+            run's model is an artifact that is damaged.
     """
     path = Path(path)
     network = known(model, path)
-    blocks, tensors = _packed(network, quantized or {}, path)
+    forms = {**(_still_quantized(run.model.path, network) if run else {}), **(quantized or {})}
+    blocks, tensors = _packed(network, forms, path)
     stages = [{"label": s.label, **s.model_dump(mode="json")} for s in run.stages] if run else []
     done = [*map(dict, history), *stages]
     manifest = {
@@ -102,7 +105,7 @@ def pack_checkpoint(
         ArtifactError: It is an artifact, and damaged.
     """
     checkpoint = Path(checkpoint)
-    if not checkpoint.is_file() or not container.is_container(checkpoint):
+    if not container.is_container(checkpoint):
         return save(path, checkpoints.load_model(checkpoint, config))
     manifest = load(checkpoint).manifest
     changes = [Change(**change) for change in manifest["changes"]]
@@ -131,6 +134,20 @@ def _packed(
         tensors |= {name: [len(blocks), spec] for name, spec in zip(names, specs, strict=True)}
         blocks.append(pack(items))
     return blocks, tensors
+
+
+def _still_quantized(source: Path, network: Architecture) -> dict[str, Quantized]:
+    """Gives what tensors are made of that an artifact has as integers, other zeros set aside."""
+    if not container.is_container(source):
+        return {}
+    state, found = network.state_dict(), dict[str, Quantized]()
+    for name, form in quantized(source).items():
+        if name in state and state[name].shape == form.shape:
+            tensor = state[name].detach().cpu()
+            form = replace(form, levels=form.levels.masked_fill(tensor == 0, 0))
+            if _same(form.dense(), tensor):
+                found[name] = form
+    return found
 
 
 def _stored(network: Architecture, state: Mapping[str, Tensor]) -> list[str]:
@@ -165,7 +182,7 @@ def _rounded(change: Change) -> dict[str, Any]:
 def history(path: str | Path) -> list[dict[str, Any]]:
     """Gives the settings of the stages that a checkpoint went through; none if it is no .ttsz."""
     path = Path(path)
-    if not path.is_file() or not container.is_container(path):
+    if not container.is_container(path):
         return []
     return list(load(path).manifest["history"])
 

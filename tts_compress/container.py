@@ -36,6 +36,8 @@ MAX_DENSITY = 32
 
 BLOCKS = "blocks"
 
+_MAX_NUMBER = 2**63
+
 _HEADER = struct.Struct("<8sIIII")
 _AGAIN = "Copy or save it again."
 
@@ -107,7 +109,9 @@ def write(path: Path, manifest: Mapping[str, Any], blocks: Sequence[bytes]) -> i
 
 
 def is_container(path: Path) -> bool:
-    """Whether a file starts as all of ours do."""
+    """Whether there is a file, and it starts as all of ours do."""
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 
@@ -119,7 +123,8 @@ def read(path: Path) -> Container:
         ArtifactError: The file is missing, of another kind or a newer format, or was altered.
     """
     if not path.is_file():
-        raise ArtifactError(f"{path}: no such file. Check the path.")
+        what = "is a folder" if path.is_dir() else "no such file"
+        raise ArtifactError(f"{path}: {what}. Check the path.")
     with path.open("rb") as file:
         n_bytes = os.fstat(file.fileno()).st_size
         manifest, end = _manifest(path, file, n_bytes)
@@ -138,7 +143,10 @@ def _manifest(path: Path, file: BinaryIO, n_bytes: int) -> tuple[dict[str, Any],
     """Gives the manifest, and where the blocks start."""
     header = file.read(_HEADER.size)
     if not header.startswith(MAGIC):
-        raise ArtifactError(f"{path}: no .ttsz file, starts with {header[:8]!r}. {_AGAIN}")
+        raise ArtifactError(
+            f"{path}: no .ttsz file, starts with {header[:8]!r}. "
+            "Give one that a run or 'tts-compress pack' wrote."
+        )
     if len(header) < _HEADER.size:
         _damaged(path, f"a header of {len(header)} bytes")
     _, number, n_packed, n_plain, checksum = _HEADER.unpack(header)
@@ -162,7 +170,7 @@ def _parsed(packed: bytes, n_plain: int) -> dict[str, Any]:
     """Gives the object that packed JSON holds.
 
     Raises:
-        ValueError: It unpacks to another size, or holds something else.
+        ValueError: It unpacks to another size, or holds something else, such as halves of letters.
     """
     inflater = zlib.decompressobj()
     plain = inflater.decompress(packed, n_plain + 1)  # never more, whatever the data unpacks to
@@ -171,6 +179,7 @@ def _parsed(packed: bytes, n_plain: int) -> dict[str, Any]:
     manifest = json.loads(plain, parse_constant=_no_number)
     if not isinstance(manifest, dict):
         raise ValueError(f"a manifest that is {reprlib.repr(manifest)}")
+    json.dumps(manifest, ensure_ascii=False).encode()  # what is read can be written again
     return manifest
 
 
@@ -190,7 +199,7 @@ def _is_block(block: Any) -> bool:
     return (
         isinstance(block, list)
         and len(block) == 2
-        and all(type(number) is int and number >= 0 for number in block)
+        and all(type(number) is int and 0 <= number < _MAX_NUMBER for number in block)
     )
 
 

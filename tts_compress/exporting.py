@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 from pathlib import Path
 
 import safetensors.torch
@@ -56,7 +57,7 @@ def plain_name(checkpoint: Path) -> str:
     >>> plain_name(Path("models/my.voice")), plain_name(Path("900000.pth.tar"))
     ('my.voice', '900000')
     """
-    name = checkpoint.resolve().name
+    name = Path(os.path.abspath(checkpoint)).name  # noqa: PTH100 (a link has a name of its own)
     kinds = [suffix for suffix in (*SUFFIXES, ".ttsz") if name.endswith(suffix)]
     return name.removesuffix(max(kinds, key=len, default=""))
 

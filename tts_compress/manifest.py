@@ -1,6 +1,7 @@
 """What the manifest of an artifact says, checked before anything is decoded or takes memory."""
 
 import itertools
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -23,6 +24,9 @@ AGAIN = "Save it again."
 
 CHANGE = {entry.name for entry in fields(Change)}
 
+LARGEST = sys.float_info.max
+"""Of the numbers in statistics of changes."""
+
 MAX_MESSAGE = 800
 """Characters of a message that come from a file; one may hold anything."""
 
@@ -43,14 +47,25 @@ def opened(path: Path) -> Container:
         if not isinstance(manifest.get(key), kind):
             raise ArtifactError(f"{path}: {key}: no {kind.__name__} in its manifest. {AGAIN}")
     stages, changes = manifest["history"], manifest["changes"]
-    if not all(isinstance(stage, dict) and "label" in stage for stage in stages):
+    if not all(isinstance(s, dict) and isinstance(s.get("label"), str) for s in stages):
         raise ArtifactError(f"{path}: history: stages without labels in its manifest. {AGAIN}")
-    if not all(isinstance(change, dict) and change.keys() == CHANGE for change in changes):
+    if not all(map(_is_change, changes)):
         raise ArtifactError(f"{path}: changes: others than of tensors in its manifest. {AGAIN}")
     for name, place in manifest["tensors"].items():
         if place is not None and not _is_place(place, n_blocks):
             raise ArtifactError(f"{path}: {name!r:.80} is in no block. {AGAIN}")
     return contents
+
+
+def _is_change(change: Any) -> bool:
+    return (
+        isinstance(change, dict)
+        and change.keys() == CHANGE
+        and isinstance(change["layer"], str)
+        and isinstance(change["spec"], dict | None)
+        and isinstance(stats := change["stats"], dict)
+        and all(type(n) in (int, float) and abs(n) <= LARGEST for n in stats.values())
+    )
 
 
 def _is_place(place: Any, n_blocks: int) -> bool:

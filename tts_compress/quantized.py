@@ -157,12 +157,20 @@ class Codebook(Quantized):
 
     def dense(self) -> Tensor:
         """Gives the values, float32 in the shape of the tensor."""
-        levels = self.matrix()
-        n_tables, entries = self.tables.shape
-        table = torch.arange(len(levels)) // -(-len(levels) // n_tables)
-        zero = (self.tables == 0).int().argmax(1)
-        indices = levels.long() + (zero + entries * torch.arange(n_tables))[table][:, None]
-        return self.tables.flatten()[indices].reshape(self.shape)
+        if not self.levels.numel():  # no memory for rows of no columns, however many
+            return torch.zeros(self.shape)
+        offsets = self.tables.shape[1] * self._table_of_rows()
+        return self.tables.flatten()[self.entries() + offsets].reshape(self.shape)
+
+    def entries(self) -> Tensor:
+        """Gives which entry of its table each weight has, counted from 0, ``(rows, columns)``."""
+        zeros = (self.tables == 0).int().argmax(1)
+        return self.matrix().long() + zeros[self._table_of_rows()]
+
+    def _table_of_rows(self) -> Tensor:
+        """Gives the number of each row's table, ``(rows, 1)``."""
+        rows = len(self.matrix())
+        return (torch.arange(rows) // -(-rows // len(self.tables)))[:, None]
 
 
 @dataclass(frozen=True, eq=False)

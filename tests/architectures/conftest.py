@@ -7,10 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.networks import GOLDEN
+
 
 @pytest.fixture
 def golden() -> Path:
-    return Path(__file__).parents[1] / "golden"
+    return GOLDEN
 
 
 @pytest.fixture

@@ -1,15 +1,13 @@
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tests.networks import GOLDEN
 from tts_compress.audio.mel import LOG_FLOOR, N_MELS, mel_filterbank, mel_spectrogram
 from tts_compress.audio.wav import read_wav
 from tts_compress.errors import AudioError
-
-GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def test_agrees_with_the_mel_that_public_vocoders_were_trained_on():

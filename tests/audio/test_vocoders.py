@@ -1,17 +1,15 @@
 import math
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from tests.networks import GOLDEN
 from tts_compress.audio.mel import mel_filterbank, mel_spectrogram
 from tts_compress.audio.vocoders import griffin_lim, hifigan_vocode, mel_to_magnitude
 from tts_compress.audio.wav import read_wav
 from tts_compress.errors import AudioError
 from tts_compress.metrics.mel import mel_mae_db
-
-GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.fixture(scope="module")

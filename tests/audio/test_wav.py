@@ -8,11 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.networks import GOLDEN
 from tts_compress.audio import wav as wav_module
 from tts_compress.audio.wav import read_wav, write_wav
 from tts_compress.errors import AudioError
-
-GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def test_reads_a_recording():

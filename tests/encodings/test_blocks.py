@@ -134,6 +134,19 @@ def test_specs_that_do_not_fit(change, message):
         unpack(data, [FLOAT | change], "w")
 
 
+def test_rows_without_columns_take_no_memory_however_many():
+    form = Codebook(torch.zeros(3, 0).short(), torch.tensor([[0.0]]))
+    block, shape = pack([Item(form.dense(), form)]), [2**31 - 1, 0]
+    (found,) = unpack(block, [{"encoding": "codebook", "shape": shape, "table": [1, 1]}])
+    assert found.dense().shape == tuple(shape)
+
+
+def test_no_truth_values_at_all_are_read():
+    (found,) = unpack(pack([]), [{"encoding": "raw", "shape": [0], "dtype": "bool"}])
+    assert found.shape == (0,)
+    assert found.dtype == torch.bool
+
+
 def test_a_level_outside_of_its_table_is_told():
     levels = torch.tensor([[5, 0]]).short()
     books = Codebook(levels, torch.tensor([[0.0, 1.0]])), MultiBit(levels, torch.ones(2, 1, 1))

@@ -1,7 +1,6 @@
 """Exact k-means on a line, and the method that gives tensors its tables."""
 
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,22 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tts_compress import load_model
+from tests.networks import golden_network
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods import Codebook, Magnitude
 from tts_compress.methods.base import Context
 from tts_compress.methods.quantizing.clustering import codebook, kmeans, nearest, rounded
 from tts_compress.synthesis import Speech
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 EXAMPLE = torch.tensor([[0.25, 1.75, -3.0], [5.0, 2.25, -0.25], [0.0, -3.0, 5.0]])
 
 numbers = st.lists(st.integers(-40, 40).map(lambda n: n / 8), min_size=1, max_size=7)
-networks = pytest.mark.parametrize(
-    "checkpoint",
-    ["tacotron2_tiny.pt", "fastspeech2_tiny.pth.tar"],
-    ids=["tacotron2", "fastspeech2"],
-)
+networks = pytest.mark.parametrize("architecture", ["tacotron2", "fastspeech2"])
 
 
 def matrix(seed, *shape):
@@ -221,8 +215,8 @@ def speech():
 
 
 @networks
-def test_a_network_has_few_values_and_says_which(checkpoint):
-    model, ctx = load_model(GOLDEN / checkpoint), Context()
+def test_a_network_has_few_values_and_says_which(architecture):
+    model, ctx = golden_network(architecture), Context()
     Magnitude(sparsity=0.3)(model, ctx)
     zeros = {name: p == 0 for name, p in model.named_parameters()}
     method = Codebook(bits=3, exclude=("postnet",))
@@ -236,12 +230,11 @@ def test_a_network_has_few_values_and_says_which(checkpoint):
         assert change.stats["n_zero"] == weight.numel() - weight.count_nonzero()
 
 
-@networks
+@pytest.mark.parametrize("architecture", ["tacotron2", "fastspeech2", "hifigan"])
 @pytest.mark.parametrize("importance", ["activations", "fisher"])
-def test_importance_moves_centres_to_what_matters(checkpoint, importance):
+def test_importance_moves_centres_to_what_matters(architecture, importance):
     spoken = speech()
-    plain, by = load_model(GOLDEN / checkpoint), load_model(GOLDEN / checkpoint)
-    dense = load_model(GOLDEN / checkpoint)
+    plain, by, dense = (golden_network(architecture) for _ in range(3))
     ctx = Context(say=lambda: spoken)
     assert Codebook(bits=2, importance=importance).needs == "calibration"
     Codebook(bits=2)(plain, Context())
@@ -258,17 +251,31 @@ def test_importance_moves_centres_to_what_matters(checkpoint, importance):
             assert errors[0] < errors[1], name
 
 
+def test_nothing_is_dropped_out_where_importance_is_measured():
+    method = Codebook(bits=2, importance="fisher")
+    model = golden_network("fastspeech2")
+    found = [method._importances(net, Context(say=speech)) for net in (model, model.train())]
+    assert model.training
+    for name, importance in found[0].items():
+        assert torch.equal(importance, found[1][name])
+
+
+def test_importance_that_is_not_finite_is_told():
+    model = golden_network("fastspeech2")
+    model.encoder.src_word_emb.weight.data[:] = 1e30
+    method = Codebook(bits=2, importance="fisher", include=("mel_linear.weight",))
+    with pytest.raises(CheckpointError, match=r"^codebook: importance: 'mel_linear.weight' is not"):
+        method(model, Context(say=speech))
+
+
 def test_what_cannot_be_done_is_said_in_one_line():
-    model = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
+    model = golden_network("fastspeech2")
     with pytest.raises(RecipeError, match=r"^codebook: needs calibration sentences, got none\."):
         Codebook(bits=2, importance="fisher")(model, Context())
     ctx = Context()
     Codebook(bits=2)(model, ctx)
     with pytest.raises(RecipeError, match=r"^codebook: earlier stages quantized all"):
         Codebook(bits=2)(model, ctx)
-    hifigan = load_model(GOLDEN / "hifigan_tiny.pth.tar", [GOLDEN / "hifigan_tiny_config.json"])
-    with pytest.raises(RecipeError, match=r"^codebook: importance 'fisher' .* got a hifigan\."):
-        Codebook(bits=2, importance="fisher")(hifigan, Context(say=speech))
     model.mel_linear.weight.data[0, :2] = np.nan
     with pytest.raises(CheckpointError, match=r"^codebook: 'mel_linear.weight' .* got 2 NaN"):
         Codebook(bits=2, include=("mel_linear.weight",))(model, Context())

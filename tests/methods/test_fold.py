@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from tests.methods.test_recalibrate import NETWORKS, said, spoken
+from tests.methods.test_recalibrate import said, spoken
+from tests.networks import NETWORKS
 from tts_compress.architectures.blocks import ConvStack
 from tts_compress.architectures.fastspeech2 import FastSpeech2
 from tts_compress.architectures.following import follow

@@ -1,12 +1,11 @@
 import copy
-from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts_compress.architectures.checkpoints import load_model
+from tests.networks import golden_network
 from tts_compress.architectures.fastspeech2 import FastSpeech2, FastSpeech2Settings
 from tts_compress.architectures.following import follow
 from tts_compress.architectures.transformer import BlockSettings
@@ -21,7 +20,6 @@ from tts_compress.metrics.macs import sentence_macs
 from tts_compress.synthesis import Speech
 from tts_compress.training.holding import held_masks
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 MEL = "mel_linear.weight"
 
 
@@ -185,9 +183,7 @@ def test_a_budget_is_met_or_just_not_spent(shapes, data):
 )
 @torch.no_grad()
 def test_a_network_of_all_components_says_the_same(architecture, lstm):
-    path = next(p for p in GOLDEN.glob(f"{architecture}_tiny.*") if ".pt" in p.name)
-    configs = sorted(GOLDEN.glob(f"{architecture}_tiny*config.json"))
-    dense = load_model(path, configs).double()
+    dense = golden_network(architecture).double()
     found = targets(dense, dict(dense.named_parameters()), lstm)
     tensors = dict(dense.named_parameters())
     full = {t: Spectrum.of(t.matrix(tensors), t.blocks).factors(10**6) for t in found}
@@ -236,7 +232,7 @@ def test_work_falls_as_parameters_do():
 @pytest.mark.parametrize("lstm", ["weights", "jointly", "gates"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_a_budget_counts_all_selected_parameters(weighted, lstm):
-    dense = load_model(GOLDEN / "tacotron2_tiny.pt")
+    dense = golden_network("tacotron2")
     stage = LowRank(budget=0.6, lstm=lstm, weighted=weighted, include=("rnn",))
     before = sum(dense.get_parameter(name).numel() for name in stage.selected(dense))
     stage(dense, Context(say=read_aloud))
@@ -283,7 +279,7 @@ def test_pruned_single_weights_are_not_filled():
     ("lstm", "fills"), [("weights", False), ("jointly", True), ("gates", False)]
 )
 def test_rows_of_one_weight_of_two_are_single_zeros_of_both(lstm, fills):
-    model = load_model(GOLDEN / "tacotron2_tiny.pt")
+    model = golden_network("tacotron2")
     cell = "decoder.attention_rnn"
     model.get_parameter(f"{cell}.weight_ih").data[5] = 0
     stage = LowRank(rank=2, lstm=lstm, include=(f"{cell}.weight_*",))
@@ -297,7 +293,7 @@ def test_rows_of_one_weight_of_two_are_single_zeros_of_both(lstm, fills):
 
 
 def test_a_column_of_one_gate_stays_zero():
-    model = load_model(GOLDEN / "tacotron2_tiny.pt")
+    model = golden_network("tacotron2")
     weight = model.decoder.attention_rnn.weight_hh
     weight.data[: len(weight) // 4, 3] = 0  # of the first of four gates
     LowRank(rank=2, lstm="gates", include=("decoder.attention_rnn.weight_hh",))(model, Context())
@@ -395,7 +391,7 @@ def test_what_needs_the_layers_of_the_dense_network_says_so(name):
 
 
 def test_factors_of_two_weights_are_selected_with_either():
-    model = load_model(GOLDEN / "tacotron2_tiny.pt")
+    model = golden_network("tacotron2")
     LowRank(rank=2, lstm="jointly", include=("decoder.*_rnn.weight_*",))(model, Context())
     cell = "decoder.attention_rnn"
     assert model.settings.ranks[f"{cell}.weight"] == 2

@@ -1,12 +1,10 @@
 """The method on tiny networks: what it leaves, what it spares, and what it says when it cannot."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from pydantic import ValidationError
 
-from tts_compress import load_model
+from tests.networks import golden_network
 from tts_compress.architectures.following import follow
 from tts_compress.encodings import Item, entropy_bytes
 from tts_compress.errors import CheckpointError, RecipeError
@@ -14,12 +12,7 @@ from tts_compress.methods.base import Context
 from tts_compress.methods.rate_aware import RateAware
 from tts_compress.synthesis import Speech
 
-GOLDEN = Path(__file__).parents[1] / "golden"
-TINY = {
-    "tacotron2": "tacotron2_tiny.pt",
-    "fastspeech2": "fastspeech2_tiny.pth.tar",
-    "hifigan": "hifigan_tiny.pth.tar",
-}
+ARCHITECTURES = ("tacotron2", "fastspeech2", "hifigan")
 
 
 def speeches():
@@ -31,7 +24,7 @@ def speeches():
 
 
 def network(architecture):
-    return load_model(GOLDEN / TINY[architecture])
+    return golden_network(architecture)
 
 
 def context():
@@ -44,7 +37,7 @@ def quantized(architecture, **settings):
     return model, ctx, changes
 
 
-@pytest.mark.parametrize("architecture", TINY)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_all_that_is_trained_is_made_of_integers(architecture):
     model, ctx, changes = quantized(architecture, rate_weight=0.01)
     names = [name for name, p in model.named_parameters() if p.requires_grad]
@@ -92,7 +85,7 @@ def test_what_an_earlier_stage_quantized_is_left_alone():
         RateAware()(model, ctx)
 
 
-@pytest.mark.parametrize("architecture", TINY)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_sentence_of_which_nothing_is_said_is_passed_over(architecture):
     spoken = list(speeches())
     empty = Speech("", spoken[0].ids, spoken[0].mel[:, :0], durations=torch.zeros(4).long())

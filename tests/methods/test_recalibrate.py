@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import nn
 
+from tests.networks import NETWORKS, fastspeech2
 from tts_compress import load_model
 from tts_compress.architectures.bidirectional_lstm import BidirectionalLSTM
-from tts_compress.architectures.fastspeech2 import FastSpeech2, FastSpeech2Settings
+from tts_compress.architectures.fastspeech2 import FastSpeech2
 from tts_compress.architectures.following import follow
 from tts_compress.architectures.hifigan import HifiGan, HifiGanSettings, ResblockSettings
-from tts_compress.architectures.tacotron2 import Tacotron2, Tacotron2Settings
-from tts_compress.architectures.transformer import BlockSettings
+from tts_compress.architectures.tacotron2 import Tacotron2
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods import Channels, Heads, Magnitude, Resize, Units
 from tts_compress.methods.base import Context
@@ -286,44 +286,6 @@ def test_only_what_left_in_whole_columns_is_refitted(rows, columns, data):
         assert torch.equal(again != 0, there)
 
 
-def fastspeech2(**settings):
-    torch.manual_seed(0)
-    block = BlockSettings(heads=2, head_dim=4, filter=12)
-    return FastSpeech2(
-        FastSpeech2Settings(
-            hidden=8,
-            n_mels=5,
-            encoder=(block,),
-            decoder=(block,),
-            kernels=(3, 1),
-            duration_filters=(6, 6),
-            pitch_filters=(6, 6),
-            energy_filters=(6, 6),
-            postnet_channels=(6,),
-            **settings,
-        )
-    ).eval()
-
-
-def tacotron2():
-    torch.manual_seed(0)
-    return Tacotron2(
-        Tacotron2Settings(
-            n_mels=5,
-            embedding_dim=8,
-            encoder_channels=(8,),
-            encoder_lstm_units=(5, 5),
-            prenet_units=(6, 6),
-            attention_rnn_units=8,
-            decoder_rnn_units=9,
-            attention_dim=6,
-            location_filters=4,
-            location_kernel=5,
-            postnet_channels=(6,),
-        )
-    ).eval()
-
-
 def spoken(n=6):
     """Sentences of 5 to 10 symbols, of as many frames as symbols in the longest, or of more."""
     generator = torch.Generator().manual_seed(0)
@@ -351,13 +313,6 @@ def run(dense, *stages, ridge=0.01, speech=None):
 
 def said(speech):
     return [Speech("", s.ids, s.mel) for s in speech]
-
-
-NETWORKS = {
-    "fastspeech2": fastspeech2,
-    "fastspeech2 of frames": lambda: fastspeech2(pitch_level="frame", energy_level="frame"),
-    "tacotron2": tacotron2,
-}
 
 
 @pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)

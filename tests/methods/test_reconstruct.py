@@ -1,12 +1,11 @@
 from copy import deepcopy
-from pathlib import Path
 
 import pytest
 import torch
 from pydantic import ValidationError
 from torch import nn
 
-from tts_compress import load_model
+from tests.networks import golden_network
 from tts_compress.architectures.bidirectional_lstm import BidirectionalLSTM
 from tts_compress.architectures.following import follow
 from tts_compress.architectures.hifigan import HifiGan, HifiGanSettings, ResblockSettings
@@ -20,8 +19,6 @@ from tts_compress.methods.calibration.masked_fit import MaskedRefit
 from tts_compress.methods.reconstruct import Reconstruct
 from tts_compress.synthesis import Speech
 
-ROOT = Path(__file__).parents[2]
-GOLDEN = ROOT / "tests/golden"
 EXACT = 1e-12  # a ridge that hardly pulls
 
 
@@ -160,7 +157,7 @@ def run(dense, *stages, spoken=None):
 
 
 def test_a_dense_network_stays_what_it_is():
-    dense = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
+    dense = golden_network("fastspeech2")
     _, model, changes = run(dense)
     assert [change.layer for change in changes] == Reconstruct().selected(dense)
     for name, tensor in model.state_dict().items():
@@ -168,7 +165,7 @@ def test_a_dense_network_stays_what_it_is():
 
 
 def test_zeros_stay_and_a_pruned_network_comes_nearer_to_what_it_said():
-    dense = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
+    dense = golden_network("fastspeech2")
     spoken = speech(12)
     before, model, _ = run(dense, Magnitude(sparsity=0.5, scope="tensor"), spoken=spoken)
     for name, tensor in before.named_parameters():
@@ -205,12 +202,12 @@ def test_label_needs_and_what_is_refused():
     assert {"quantizes", "factors", "resizes"} <= set(Reconstruct.refuses)
     with pytest.raises(ValidationError, match=r"ridge\n.*greater than or equal to"):
         Reconstruct(ridge=1e-20)
-    dense = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
+    dense = golden_network("fastspeech2")
     with pytest.raises(RecipeError, match=r"got a resized network\. Put reconstruct before resize"):
         run(dense, Channels(sparsity=0.5), Resize())
     with pytest.raises(RecipeError, match="reconstruct: needs calibration sentences, got none"):
         Reconstruct()(dense, Context(load_dense=lambda: dense))
-    loud = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
+    loud = golden_network("fastspeech2")
     loud.encoder.src_word_emb.weight.data[:] = 3e38
     with pytest.raises(CheckpointError, match=r"reconstruct: what .* hears or should say"):
         run(loud)

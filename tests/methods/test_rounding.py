@@ -6,6 +6,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from tests.networks import golden_network
 from tts_compress import load_model, quantized
 from tts_compress.architectures.following import follow
 from tts_compress.errors import CheckpointError, RecipeError
@@ -20,7 +21,6 @@ from tts_compress.methods.uniform import Uniform
 from tts_compress.synthesis import Speech
 
 ROOT = Path(__file__).parents[2]
-TINY = ROOT / "tests/golden/fastspeech2_tiny.pth.tar"
 EXACT = 1e-9  # a damping that hardly shows
 
 
@@ -111,7 +111,7 @@ def run(model, stage, context=None):
 
 
 def test_every_weight_is_rounded_and_only_selected_tensors_change():
-    model = load_model(TINY)
+    model = golden_network("fastspeech2")
     before = deepcopy(model.state_dict())
     settings = Rounding(bits=3, include=["ffn", "embedding"], granularity="group", group_size=8)
     changes, context = run(model, settings)
@@ -130,7 +130,7 @@ def test_every_weight_is_rounded_and_only_selected_tensors_change():
 
 @pytest.mark.parametrize("bits", [None, 4])
 def test_sparsity_is_exact_in_each_tensor_and_zeros_stay(bits):
-    model = load_model(TINY)
+    model = golden_network("fastspeech2")
     Magnitude(sparsity=0.2)(model, Context())
     zeros = {name: p == 0 for name, p in model.named_parameters()}
     settings = Rounding(bits=bits, sparsity=0.5)
@@ -161,14 +161,14 @@ def test_it_is_nearer_to_what_was_said_than_plain_rounding():
 
 
 def test_the_same_each_time():
-    one, other = load_model(TINY), load_model(TINY)
+    one, other = golden_network("fastspeech2"), golden_network("fastspeech2")
     for model in (one, other):
         run(model, Rounding(bits=4, sparsity=0.3, include=["attention"]))
     assert all(map(torch.equal, one.state_dict().values(), other.state_dict().values()))
 
 
 def test_what_an_earlier_stage_quantized_is_left_alone():
-    model = load_model(TINY)
+    model = golden_network("fastspeech2")
     _, context = run(model, Uniform(bits=4, include=["attention"]))
     attention = {name: model.get_parameter(name).clone() for name in context.quantized}
     changes, _ = run(model, Rounding(bits=2), context)
@@ -207,7 +207,7 @@ def test_a_layer_that_hears_always_the_same_is_rounded_alone():
 
 
 def test_no_calibration_and_weights_that_are_not_finite_are_errors():
-    model = load_model(TINY)
+    model = golden_network("fastspeech2")
     with pytest.raises(RecipeError, match="rounding: needs calibration sentences, got none"):
         Rounding()(model, Context())
     with pytest.raises(RecipeError, match=r"rounding: include \['mel_linear.bias'\] matches none"):

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.networks import golden_network
 from tts_compress import artifact, load_model
 from tts_compress.architectures.couplings import Coupling
 from tts_compress.architectures.fastspeech2 import FastSpeech2, FastSpeech2Settings
@@ -24,14 +25,7 @@ from tts_compress.methods.rebuilding.cutting import resized
 from tts_compress.methods.structured import Structured
 
 ROOT = Path(__file__).parents[2]
-GOLDEN = Path(__file__).parents[1] / "golden"
-PATHS = {
-    "tiny tacotron2": GOLDEN / "tacotron2_tiny.pt",
-    "tiny fastspeech2": GOLDEN / "fastspeech2_tiny.pth.tar",
-    "tiny hifigan": GOLDEN / "hifigan_tiny.pth.tar",
-    "tacotron2": ROOT / "models/tacotron2-slt",
-    "fastspeech2": ROOT / "models/fastspeech2-slt",
-}
+NAMES = ("tiny tacotron2", "tiny fastspeech2", "tiny hifigan", "tacotron2", "fastspeech2")
 KINDS: dict[str, tuple[type[Structured], ...]] = {
     "tacotron2": (Channels, Units),
     "fastspeech2": (Heads, Channels, Units),
@@ -42,8 +36,10 @@ LENGTHS = torch.tensor([7, 4])
 
 
 def network(name):
-    configs = [GOLDEN / "hifigan_tiny_config.json"] if "hifigan" in name else []
-    return load_model(PATHS[name], configs).double()
+    size, _, architecture = name.rpartition(" ")
+    if size:
+        return golden_network(architecture).double()
+    return load_model(ROOT / f"models/{name}-slt").double()
 
 
 @torch.no_grad()
@@ -69,17 +65,20 @@ def assert_same(found, expected):
         assert float((ours - theirs).abs().max()) < 1e-9
 
 
-def stages(name, sparsity):
-    architecture = name.split()[-1]
-    alone = [(method(sparsity=sparsity),) for method in KINDS[architecture]]
+def stages(model, sparsity):
+    alone = [(method(sparsity=sparsity),) for method in KINDS[model.architecture]]
     return [*alone, tuple(stage for (stage,) in alone)]
 
 
+@pytest.fixture(scope="module", params=NAMES)
+def dense(request):
+    """A network that stays as it is."""
+    return network(request.param)
+
+
 @pytest.mark.parametrize("sparsity", [0.0, 0.3, 0.5, 0.8, 0.95])
-@pytest.mark.parametrize("name", PATHS)
-def test_resized_says_what_masked_says(name, sparsity):
-    dense = network(name)
-    for chosen in stages(name, sparsity):
+def test_resized_says_what_masked_says(dense, sparsity):
+    for chosen in stages(dense, sparsity):
         model, ctx = copy.deepcopy(dense), Context()
         for stage in chosen:
             stage(model, ctx)

@@ -1,12 +1,10 @@
-from pathlib import Path
-
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from tts_compress import load_model
+from tests.networks import golden_network
 from tts_compress.architectures.hifigan import HifiGan, HifiGanSettings, ResblockSettings
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods.base import Context
@@ -16,7 +14,6 @@ from tts_compress.methods.pruning.scored import prune_lowest
 from tts_compress.methods.wanda import Wanda
 from tts_compress.synthesis import Speech
 
-TINY = Path(__file__).parents[1] / "golden" / "fastspeech2_tiny.pth.tar"
 HIFIGAN = HifiGanSettings(
     n_mels=3,
     channels=(4, 2),
@@ -91,7 +88,7 @@ def test_a_vocoder_is_pruned_by_what_its_layers_hear():
 
 
 def test_scope_tensor_ranks_rows_together():
-    model = load_model(TINY)
+    model = golden_network("fastspeech2")
     name = "mel_linear.weight"
     model.mel_linear.weight.data[0] *= 1e-6
     context = Context(say=lambda: said(model))
@@ -107,21 +104,21 @@ def said(model):
 
 def test_label_and_errors():
     assert Wanda(sparsity=0.4).label == "wanda 40 %"
-    model = load_model(TINY)
+    model = golden_network("fastspeech2")
     with pytest.raises(RecipeError, match="wanda: needs calibration sentences, got none"):
         Wanda(sparsity=0.5)(model, Context())
     with pytest.raises(RecipeError, match=r"wanda: include \['decodr'\] matches none"):
         Wanda(sparsity=0.5, include=["decodr"]).selected(model)
     model.encoder.src_word_emb.weight.data[0, 0] = torch.inf
     with pytest.raises(CheckpointError, match=r"wanda: .* is not finite, got 1 NaN or infinite"):
-        Wanda(sparsity=0.5)(model, Context(say=lambda: said(load_model(TINY))))
+        Wanda(sparsity=0.5)(model, Context(say=lambda: said(golden_network("fastspeech2"))))
 
 
 def test_weights_of_which_nothing_is_heard_go_by_magnitude():
-    model = load_model(TINY)
+    model = golden_network("fastspeech2")
     table = model.encoder.src_word_emb.weight
     assert isinstance(model.encoder.src_word_emb, nn.Embedding)
     smallest = table.detach().abs().flatten().argsort()[: table.numel() // 4]
     settings = Wanda(include=["encoder.src_word_emb.weight"], sparsity=0.25, scope="tensor")
-    settings(model, Context(say=lambda: said(load_model(TINY))))
+    settings(model, Context(say=lambda: said(golden_network("fastspeech2"))))
     assert set((table == 0).flatten().nonzero()[:, 0].tolist()) == set(smallest.tolist())

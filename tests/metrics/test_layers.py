@@ -1,21 +1,20 @@
 import json
-from pathlib import Path
 
 import pytest
 import torch
 
-from tts_compress import artifact, container, load_model
+from tests.networks import golden_network
+from tts_compress import artifact, container
 from tts_compress.metrics.layers import coded_bytes, layers, stored_items, write_layers
 from tts_compress.quantized import Uniform
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 RNN = "decoder.attention_rnn.weight_ih"
 BIAS = "decoder.attention_rnn.bias_ih"
 
 
 @pytest.fixture
 def tacotron2():
-    return load_model(GOLDEN / "tacotron2_tiny.pt")
+    return golden_network("tacotron2")
 
 
 def by_name(model, dense, coded=()):

@@ -1,7 +1,5 @@
 """Multiply-accumulates, counted by hand, by torch's own counter, and by formula."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,7 +8,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from tts_compress import load_model
+from tests.networks import golden_network
 from tts_compress.architectures.bidirectional_lstm import BidirectionalLSTM
 from tts_compress.architectures.fastspeech2 import FastSpeech2
 from tts_compress.architectures.location_attention import Attention
@@ -19,8 +17,6 @@ from tts_compress.architectures.transformer import BlockSettings, SelfAttention
 from tts_compress.errors import TtsCompressError
 from tts_compress.metrics.cost import Macs, effective_macs, macs
 from tts_compress.metrics.macs import layer_macs, sentence_macs
-
-GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def counted(layer, *inputs):
@@ -118,12 +114,12 @@ def pass_of(model, n_ids, n_frames):
 
 @pytest.fixture(scope="module")
 def fastspeech2():
-    return load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
+    return golden_network("fastspeech2")
 
 
 @pytest.fixture(scope="module")
 def tacotron2():
-    model = load_model(GOLDEN / "tacotron2_tiny.pt")
+    model = golden_network("tacotron2")
     model.decoder.attention_rnn.weight_hh.data[::3] = 0
     model.postnet.convolutions[0][0].conv.weight.data[1:] = 0
     return model
@@ -148,7 +144,7 @@ def test_a_fastspeech2_as_torch_counts_it(fastspeech2, n_ids, n_frames):
 
 
 def test_a_vocoder_as_torch_counts_it():
-    model = load_model(GOLDEN / "hifigan_tiny.pth.tar", GOLDEN / "hifigan_tiny_config.json")
+    model = golden_network("hifigan")
     mel = torch.zeros(1, 80, 5)
     with FlopCounterMode(display=False) as flops, torch.no_grad():
         model(mel)
@@ -201,6 +197,6 @@ def test_nothing_that_was_spoken(fastspeech2, n_ids, n_frames):
 
 
 def test_a_vocoder_reads_no_text():
-    model = load_model(GOLDEN / "hifigan_tiny.pth.tar", GOLDEN / "hifigan_tiny_config.json")
+    model = golden_network("hifigan")
     with pytest.raises(TtsCompressError, match="macs: reads no text, got 'hifigan'"):
         sentence_macs(model, 1, 1)

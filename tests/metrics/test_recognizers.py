@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.networks import GOLDEN
 from tts_compress.audio.wav import read_wav
 from tts_compress.errors import ExtraError, TtsCompressError
 from tts_compress.metrics import recognizers
@@ -18,7 +19,6 @@ from tts_compress.metrics.recognizers import (
     recognizer,
 )
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 RECORDINGS = Path(__file__).parents[2] / "recipes" / "recordings" / "sweep"
 SPOKEN = "in being comparatively modern."
 

@@ -161,6 +161,7 @@ def playing(page):
 def test_switching_keeps_the_position(page):
     row = page.locator(".sentence").nth(2)
     assert page.evaluate("player.elements.size") == 0  # nothing is loaded before it is wanted
+    page.get_by_label("Loop").check()  # so that no sound ends before its button is found
     row.get_by_role("button", name="Play sentence 3").click()
     page.wait_for_function("player.playing && player.time > 0.2", **WAIT)
     source = page.evaluate("player.source")

@@ -1,20 +1,19 @@
 """Searches of a tiny network that speaks: what they find is what a run then makes."""
 
 import json
-import math
 import shutil
 from io import StringIO
-from pathlib import Path
 
 import pytest
 import torch
 import yaml
 from rich.console import Console
 
+from tests.networks import golden_network, say_frames
 from tts_compress import cli, load_model, recipe
 from tts_compress.architectures.checkpoints import save_voice
 from tts_compress.architectures.fastspeech2 import FastSpeech2
-from tts_compress.errors import RecipeError
+from tts_compress.errors import OutputError, RecipeError
 from tts_compress.methods import Rounding
 from tts_compress.methods.base import Memory
 from tts_compress.metrics.cost import state_dict_bytes
@@ -22,8 +21,6 @@ from tts_compress.pipeline import context_of, save
 from tts_compress.plan import show_recipe
 from tts_compress.searching import search
 
-GOLDEN = Path(__file__).parents[1] / "golden"
-LAST = "variance_adaptor.duration_predictor.linear_layer"
 SENTENCES = ["Hello there.", "How are you?", "I am well.", "Good.", "See you."]
 FOR_A_SIZE = "{target: {bytes: 50_000}}"
 RECIPE = """\
@@ -40,14 +37,12 @@ evaluate: {{sentences: sentences.txt, recognizer: none}}
 def voice(tmp_path_factory):
     """A FastSpeech2 even smaller than the tiny one, that gives every phone five frames."""
     folder = tmp_path_factory.mktemp("voice") / "voice"
-    tiny = load_model(GOLDEN / "fastspeech2_tiny.pth.tar")
+    tiny = golden_network("fastspeech2")
     fewer = {"encoder": tiny.settings.encoder[:1], "decoder": tiny.settings.decoder[:1]}
     fewer["postnet_channels"] = (24,)
     torch.manual_seed(0)
     model = FastSpeech2(tiny.settings.model_copy(update=fewer))
-    torch.nn.init.zeros_(model.get_parameter(f"{LAST}.weight"))
-    torch.nn.init.constant_(model.get_parameter(f"{LAST}.bias"), math.log1p(5))
-    save_voice(folder, model.eval(), dtype=torch.float32)
+    save_voice(folder, say_frames(model, 5).eval(), dtype=torch.float32)
     return folder
 
 
@@ -79,7 +74,8 @@ def write(folder, asked):
 def find(folder, asked, out="out"):
     """Does a search and gives the recipe that it wrote."""
     path, console = write(folder, asked), Console(file=StringIO(), width=200)
-    return search(path, recipe.load(path), folder / out / "found.yaml", console)
+    found = folder / out / "found.yaml" if isinstance(out, str) else out
+    return search(path, recipe.load(path), found, console)
 
 
 def tries_of(found):
@@ -111,6 +107,22 @@ def test_a_finished_search_is_not_done_again(done):
     folder, found = done
     before = found.stat().st_mtime_ns
     assert find(folder, FOR_A_SIZE).stat().st_mtime_ns == before
+
+
+def test_no_file_is_replaced_that_no_search_wrote(done):
+    folder, found = done
+    (folder / "search.yml").mkdir(exist_ok=True)
+    for out in (found.parent / "../search.yaml", folder / "search.yml"):
+        with pytest.raises(
+            OutputError, match=r"search\.ya?ml: exists already, and no search wrote"
+        ):
+            find(folder, FOR_A_SIZE, out=out)
+    with pytest.raises(OutputError, match=r"sentences\.txt: must end with \.yaml, got '\.txt'\."):
+        find(folder, FOR_A_SIZE, out=folder / "sentences.txt")
+    again = folder / "again.yaml"  # a recipe that a search wrote, to be searched on
+    again.write_text(found.read_text() + f"search: {FOR_A_SIZE}\ncalibration: sentences.txt\n")
+    with pytest.raises(OutputError, match=r"again\.yaml: exists already"):
+        search(again, recipe.load(folder / "search.yaml"), again, Console(file=StringIO()))
 
 
 def test_the_command_finds_it_too(done, capsys):
@@ -184,7 +196,7 @@ def test_a_distance_needs_two_sentences(folder):
 
 def test_a_network_that_does_not_speak(folder):
     model = load_model(folder / "voice")
-    torch.nn.init.constant_(model.get_parameter(f"{LAST}.bias"), 0)
+    say_frames(model, 0)
     save_voice(folder / "voice", model, dtype=torch.float32)
     message = r"calibration: the dense network speaks none of the sentences that judge a search"
     with pytest.raises(RecipeError, match=message):

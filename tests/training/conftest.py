@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.networks import GOLDEN
 from tts_compress.architectures import ARCHITECTURES
 from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.fastspeech2 import FastSpeech2, FastSpeech2Settings
@@ -14,7 +15,6 @@ from tts_compress.audio.wav import read_wav, write_wav
 from tts_compress.training.presets import PRESETS
 from tts_compress.training.textgrid import Interval, TextGrid, write_textgrid
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 TEXT = "in being comparatively modern."
 WORDS = {
     "in": "IH0 N",

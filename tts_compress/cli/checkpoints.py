@@ -1,5 +1,6 @@
 """The commands that take one checkpoint: to hear it, to look into it, and to pack it."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +9,7 @@ import typer
 
 from tts_compress.cli.arguments import CheckpointPath, Config, Device, Force
 from tts_compress.cli.consoles import console, errors
-from tts_compress.errors import OutputError
+from tts_compress.errors import CheckpointError, OutputError
 
 if TYPE_CHECKING:
     from tts_compress.architectures.base import Architecture
@@ -45,6 +46,11 @@ def synth(
     from tts_compress.synthesis import speak
     from tts_compress.synthesis import vocoder as make_vocoder
 
+    if vocoder_config and not vocoder:
+        raise CheckpointError(
+            f"--vocoder-config: needs a vocoder, got {str(vocoder_config)!r} alone. "
+            "Name the vocoder's checkpoint by --vocoder."
+        )
     if keep:
         check_device(device)
     load = _load_int8 if keep else load_model
@@ -72,7 +78,7 @@ def _load_int8(
     from tts_compress.plan import show_kept
 
     forms: dict[str, Quantized] = {}
-    packed = path.is_file() and container.is_container(path)
+    packed = container.is_container(path)
     if packed and architecture in (None, artifact.load(path).manifest["architecture"]):
         model, forms = artifact.load_quantized(path)
     else:
@@ -113,9 +119,9 @@ def pack(
     from tts_compress.exporting import plain_name
 
     out = out or Path(f"{plain_name(checkpoint)}.ttsz")
-    _refuse(out, force)
-    n_bytes = artifact.pack_checkpoint(out, checkpoint, config).n_bytes
     weights = checkpoint / "model.safetensors" if checkpoint.is_dir() else checkpoint
+    _refuse(out, weights, force)
+    n_bytes = artifact.pack_checkpoint(out, checkpoint, config).n_bytes
     _show_written(out, n_bytes, weights)
 
 
@@ -137,23 +143,28 @@ def unpack(
     from tts_compress.artifact import load_model
     from tts_compress.exporting import export
 
-    _refuse(out, force)
+    _refuse(out, file, force)
     _show_written(out, export(out, load_model(file)), file)
 
 
-def _refuse(out: Path, force: bool) -> None:
-    """Keeps a file that is there, and what is no place for one."""
+def _refuse(out: Path, source: Path, force: bool) -> None:
+    """Keeps a file that is there, the source whatever is forced, and what is no place for one."""
     if out.is_dir():
         raise OutputError(f"{out}: is a folder. Name a file in it.")
     if not out.parent.is_dir():
         raise OutputError(f"{out}: cannot be written, {out.parent} is no folder. Make it first.")
+    if not os.access(out.parent, os.W_OK):
+        raise OutputError(f"{out}: cannot be written, {out.parent} is read-only. Name another.")
+    if out.exists() and source.exists() and out.samefile(source):
+        raise OutputError(f"{out}: is what would be read. Name another file.")
     if out.exists() and not force:
         raise OutputError(f"{out}: exists already. Name another file, or give --force.")
 
 
 def _show_written(out: Path, n_bytes: int, source: Path) -> None:
     before = source.stat().st_size
-    times = before / n_bytes if n_bytes < before else n_bytes / before
     how = "smaller" if n_bytes < before else "larger"
-    line = f"{out}  {n_bytes:,} bytes, {times:.2f} times {how} than {source} of {before:,}"
+    times = max(before, n_bytes) / min(before, n_bytes)
+    than = f"{times:.2f} times {how} than" if n_bytes != before else "as many as"
+    line = f"{out}  {n_bytes:,} bytes, {than} {source} of {before:,}"
     console.print(line, soft_wrap=True, markup=False, highlight=False)

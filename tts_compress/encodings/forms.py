@@ -43,16 +43,14 @@ def read_codebook(shape: tuple[int, ...], table: tuple[int, ...], source: Decode
     if len(table) != 2 or not 1 <= table[0] <= max(1, matrix_shape(shape)[0]) or table[1] < 1:
         raise ValueError(f"tables of shape {table}")
     tables = read_float(table, torch.float32, source, Kind.TABLES)
-    zero = tables == 0
-    if not bool((zero.sum(1) == 1).all() and (tables.diff() > 0).all()):
+    if not bool(((tables == 0).sum(1) == 1).all() and (tables.diff() > 0).all()):
         raise ValueError("a table that is not ascending or has no zero")
-    levels = _levels(shape, source)
-    first = zero.int().argmax(1)
-    owner = torch.arange(matrix_shape(shape)[0]) // -(-max(1, matrix_shape(shape)[0]) // table[0])
-    indices = levels.reshape(matrix_shape(shape)).int() + first[owner][:, None]
-    if bool(((indices < 0) | (indices >= table[1])).any()):
-        raise ValueError("a level outside of its table")
-    return Codebook(levels, tables)
+    form = Codebook(_levels(shape, source), tables)
+    if form.levels.numel():
+        entries = form.entries()
+        if not 0 <= int(entries.min()) <= int(entries.max()) < table[1]:
+            raise ValueError("a level outside of its table")
+    return form
 
 
 def read_multibit(shape: tuple[int, ...], table: tuple[int, ...], source: Decoder) -> MultiBit:

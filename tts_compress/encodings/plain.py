@@ -97,6 +97,6 @@ def read_raw(shape: tuple[int, ...], dtype: torch.dtype, source: Decoder) -> Ten
     """Gives back what `write_raw` was given."""
     size = int(np.prod(shape, dtype=object)) * torch.empty(0, dtype=dtype).element_size()
     data = torch.from_numpy(source.bits(size, 8, "u1"))
-    if dtype == torch.bool and int(data.max()) > 1:
+    if dtype == torch.bool and bool((data > 1).any()):
         raise ValueError("a truth value of neither 0 nor 1")
     return data.view(dtype).reshape(shape)

@@ -70,7 +70,8 @@ class Codebook(Quantizing):
         Raises:
             RecipeError: An entry of include or exclude matches nothing; earlier stages quantized
                 all; a weight is too large for a table; there is no calibration speech.
-            CheckpointError: A weight, or what a layer hears, is not finite.
+            CheckpointError: A weight, what a layer hears, or what a weight changes in the speech,
+                is not finite.
         """
         from tts_compress.methods.masking import changes_of
         from tts_compress.methods.precision import check_finite
@@ -80,6 +81,8 @@ class Codebook(Quantizing):
             check_finite(self.method, name, model.get_parameter(name))
             self._check_size(name, model.get_parameter(name))
         importances = self._importances(model, ctx)
+        for name in [name for name in names if name in importances]:
+            check_finite(f"{self.method}: importance", name, importances[name])
         for name in names:
             weight = model.get_parameter(name)
             ctx.quantize(model, name, self._quantized(weight, importances.get(name)))
@@ -105,18 +108,12 @@ class Codebook(Quantizing):
 
     def _importances(self, model: "Architecture", ctx: Context) -> "dict[str, Tensor]":
         """Gives the importance of each weight, by name of the tensor; of some tensors, or none."""
-        from tts_compress.methods.calibration.hearing import check_speech
+        from tts_compress.methods.calibration.hearing import check_speech, hearing_key
         from tts_compress.methods.calibration.second_moments import weight_moments
         from tts_compress.methods.calibration.sensitivity import diagonal
-        from tts_compress.methods.pruning.ranking import fingerprint
 
         if self.importance == "none":
             return {}
-        if self.importance == "fisher" and model.architecture == "hifigan":
-            raise RecipeError(
-                "codebook: importance 'fisher' needs a network that reads text, got a hifigan. "
-                "Use importance 'activations'."
-            )
         spoken = ctx.calibration(self.method)
         check_speech(spoken, self.method)
 
@@ -125,6 +122,5 @@ class Codebook(Quantizing):
                 return diagonal(model, spoken)
             return weight_moments(model, spoken, self.method)
 
-        mels = {f"{number}": speech.mel for number, speech in enumerate(spoken)}
-        key = (self.importance, fingerprint(model.state_dict()), fingerprint(mels))
+        key = (self.importance, *hearing_key(model.state_dict(), spoken))
         return ctx.memory.remember(key, measure)

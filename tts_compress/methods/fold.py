@@ -1,10 +1,9 @@
 """Folding: batch norms move into the convolutions before them."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from tts_compress.errors import RecipeError
-from tts_compress.methods.base import CHANGES, Change, Context, Deed, Method
+from tts_compress.methods.base import Change, Context, Deed, Method
 
 if TYPE_CHECKING:
     from tts_compress.architectures.base import Architecture
@@ -29,7 +28,6 @@ class Fold(Method):
     integer-arithmetic-only inference", section 3.2.
     """
 
-    refuses: ClassVar[Mapping[Deed, str]] = {"quantizes": CHANGES}
     method: Literal["fold"] = "fold"
 
     @property

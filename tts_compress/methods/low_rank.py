@@ -1,13 +1,13 @@
 """Low rank: a weight becomes the product of two thin factors, two smaller layers in its place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
 from tts_compress.errors import RecipeError
-from tts_compress.methods.base import CHANGES, Change, Context, Deed, Selecting
+from tts_compress.methods.base import Change, Context, Deed, Selecting
 from tts_compress.methods.selection import select
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ class LowRank(Selecting):
     et al. 2021, "DRONE: data-aware low-rank compression for large NLP models", section 3.2.
     """
 
-    refuses: ClassVar[Mapping[Deed, str]] = {"quantizes": CHANGES}
     method: Literal["low_rank"] = "low_rank"
     rank: int | None = Field(
         None, ge=1, description="Rank of every weight; of gates, what each has on average."
@@ -214,16 +213,15 @@ class LowRank(Selecting):
         self, model: "Architecture", found: "list[Target]", ctx: Context
     ) -> "list[Spectrum]":
         """Gives the components of each matrix."""
+        from tts_compress.methods.calibration.hearing import hearing_key
         from tts_compress.methods.calibration.input_products import input_products
         from tts_compress.methods.precision import check_finite
-        from tts_compress.methods.pruning.ranking import fingerprint
         from tts_compress.methods.rebuilding.spectrum import Spectrum
 
         tensors = {name: model.get_parameter(name) for t in found for name in t.weights}
         for name, tensor in tensors.items():
             check_finite(self.method, name, tensor)
         spoken = ctx.calibration(self.method) if self.weighted else ()
-        mels = {f"{number}": speech.mel for number, speech in enumerate(spoken)}
         state = model.state_dict() if self.weighted else tensors
 
         def measure() -> "list[Spectrum]":
@@ -233,7 +231,7 @@ class LowRank(Selecting):
                 for target in found
             ]
 
-        key = (self.method, tuple(found), self.weighted, fingerprint(state), fingerprint(mels))
+        key = (self.method, tuple(found), self.weighted, *hearing_key(state, spoken))
         return ctx.memory.remember(key, measure)
 
     def _counts(self, found: "list[Target]", spectra: "list[Spectrum]") -> list[int]:

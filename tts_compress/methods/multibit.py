@@ -26,9 +26,10 @@ class MultiBit(ScaleSharing):
     What is zero is pruned, has no bits and stays zero. Products with such weights are additions,
     which is why recurrent networks are given them.
 
-    Source: Guo et al. 2017, "Network sketching: exploiting binary structure in deep CNNs", section
-    3.2, for greedy scales; Xu et al. 2018, "Alternating multi-bit quantization for recurrent neural
-    networks", section 3, for scales that are least squares in turn with the nearest codes.
+    Source: Guo et al. 2017, "Network sketching: exploiting binary structure in deep CNNs",
+    algorithm 1, for greedy scales; Xu et al. 2018, "Alternating multi-bit quantization for
+    recurrent neural networks", section 3, for scales that are least squares in turn with the
+    nearest codes.
     """
 
     method: Literal["multibit"] = "multibit"

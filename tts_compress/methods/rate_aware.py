@@ -71,11 +71,10 @@ class RateAware(Quantizing):
             CheckpointError: A weight, the calibration speech, or what a weight changes in it, is
                 not finite.
         """
-        from tts_compress.methods.calibration.hearing import check_speech, evaluating
+        from tts_compress.methods.calibration.hearing import check_speech, hearing_key
         from tts_compress.methods.calibration.sensitivity import curvatures
         from tts_compress.methods.masking import changes_of
         from tts_compress.methods.precision import check_finite
-        from tts_compress.methods.pruning.ranking import fingerprint
         from tts_compress.methods.quantizing.allocation import scaled
 
         names = ctx.unquantized(self.selected(model), self)
@@ -84,10 +83,8 @@ class RateAware(Quantizing):
             check_finite(self.method, name, tensor)
         spoken = ctx.calibration(self.method)
         check_speech(spoken, self.method)
-        mels = {f"{number}": speech.mel for number, speech in enumerate(spoken)}
-        key = (self.method, *names, fingerprint(model.state_dict()), fingerprint(mels))
-        with evaluating(model):
-            found = ctx.memory.remember(key, lambda: curvatures(model, spoken, names))
+        key = (self.method, *names, *hearing_key(model.state_dict(), spoken))
+        found = ctx.memory.remember(key, lambda: curvatures(model, spoken, names))
         for name, curvature in found.items():
             _check_curvature(name, curvature)
         bit = self.rate_weight / sum(tensor.numel() for tensor in tensors.values())

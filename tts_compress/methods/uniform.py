@@ -27,7 +27,8 @@ class Uniform(ScaleSharing):
     Not symmetric, there is one value more, and the range reaches from the smallest weight to the
     largest. Scales are rounded to bfloat16. With bias correction, the biases of the layers whose
     weights are quantized move, so that the mean of what each says of the calibration sentences is
-    what it was before; layer by layer, each in the network that is quantized up to it.
+    what it was before; layer by layer, each in the network that is quantized up to it. Were these
+    inputs 1 on average, the sums of the rows would count, and biases would move by -1 and 1.
 
     Source: Jacob et al. 2018, "Quantization and training of neural networks for efficient
     integer-arithmetic-only inference", section 2.1; Choukroun et al. 2019, "Low-bit quantization of

@@ -20,8 +20,8 @@ class Wanda(Selecting):
         6  1 -4   ->   6  0 -4
 
     What an earlier stage pruned counts, and stays zero: rows of which more left than now shall lose
-    no more, others lose less. Weights of which nothing is heard, such as
-    an embedding's, are ranked by magnitude. Of equal scores, the first go.
+    no more, others lose less. Weights of which nothing is heard, such as an embedding's, are ranked
+    by magnitude. Of equal scores, the first go.
 
     Source: Sun et al. 2023, "A simple and effective pruning approach for large language models",
     eq. 1 and section 3.

@@ -18,13 +18,12 @@ OTHER = "other"
 
 
 def stored_items(path: Path) -> dict[str, Item]:
-    """Gives the tensors that an artifact holds, with what they are made of, by name."""
-    places, forms = artifact.load(path).manifest["tensors"], artifact.quantized(path)
-    return {
-        name: Item(tensor, forms.get(name))
-        for name, tensor in artifact.tensors(path)
-        if places[name] is not None
-    }
+    """Gives the tensors that an artifact holds, with what they are made of, block by block."""
+    places = artifact.load(path).manifest["tensors"]
+    model, forms = artifact.load_quantized(path)
+    tensors = model.state_dict()
+    stored = sorted((name for name, place in places.items() if place), key=lambda n: places[n][0])
+    return {name: Item(tensors[name], forms.get(name)) for name in stored}
 
 
 def coded_bytes(path: Path, items: Mapping[str, Item]) -> dict[str, float]:

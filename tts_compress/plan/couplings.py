@@ -3,18 +3,16 @@
 import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from tts_compress.architectures.base import Architecture
 from tts_compress.architectures.couplings import Coupling, Member
 from tts_compress.methods.selection import groups_of
-from tts_compress.plan.tables import folded
+from tts_compress.plan.tables import folded, say
 
 AXES = ("row", "column")
 INDENT = 25  # of names of tensors
-AS_IT_IS: Any = {"soft_wrap": True, "markup": False, "highlight": False}
 Parts = tuple[tuple[str, ...], ...]  # of a name, with its alternatives
 
 
@@ -29,20 +27,19 @@ def show_couplings(model: Architecture, where: Path, console: Console) -> None:
         rows.append((c.name, c.kind, f"{c.n_units:,}", each))
     _, *widths = (max(map(len, column)) for column in zip(*rows, strict=True))
     width = min(max(len(row[0]) for row in rows), console.width - sum(widths) - 6)
-    console.print(f"{where}: {model.architecture}; weights are those of one unit", **AS_IT_IS)
-    console.print()
+    say(console, f"{where}: {model.architecture}; weights are those of one unit\n")
     details = [[], *(list(_details(c, groups, console.width)) for c in couplings)]
     for (name, kind, units, each), detail in zip(rows, details, strict=True):
         first, *others = folded(name, width).split("\n")
         numbers = f"{kind:<{widths[0]}}  {units:>{widths[1]}}  {each:>{widths[2]}}"
         heading = [f"{first:<{width}}  {numbers}".rstrip(), *others]
-        console.print("\n".join(heading), style="bold", **AS_IT_IS)
-        console.print("\n".join(detail or ["─" * (width + len(numbers) + 2)]), **AS_IT_IS)
+        say(console, "\n".join(heading), style="bold")
+        say(console, "\n".join(detail or ["─" * (width + len(numbers) + 2)]))
     free = [c for c in couplings if not c.fixed]
-    console.print(
+    say(
+        console,
         f"\n{len(free)} couplings with {sum(c.n_units for c in free):,} units that can leave, "
         f"and {len(couplings) - len(free)} whose units cannot",
-        **AS_IT_IS,
     )
 
 

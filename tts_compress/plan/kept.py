@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tts_compress.int8 import NOT_INT8, Kept
+from tts_compress.plan.tables import say
 
 MOST_NAMES = 4
 
@@ -36,7 +37,7 @@ def show_kept(path: Path, report: Sequence[Kept], console: Console) -> None:
         alike = [[layer for layer in report if (layer.why or "") == why] for why in reasons]
         lines = [f"{path}:", *(_line(layers, mixed) for layers in alike)]
     for line in lines:
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+        say(console, line)
 
 
 def _starred(name: str) -> str:

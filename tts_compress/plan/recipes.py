@@ -13,7 +13,7 @@ from tts_compress.methods.structured import Structured
 from tts_compress.metrics.cost import n_parameters
 from tts_compress.pipeline import load_network
 from tts_compress.plan.models import tensor_table
-from tts_compress.plan.tables import plain_table
+from tts_compress.plan.tables import plain_table, say
 from tts_compress.recipe import Recipe, Run
 from tts_compress.synthesis import encode
 
@@ -53,11 +53,9 @@ def show_recipe(recipe: Recipe, console: Console) -> None:
         console.print(tensor_table(model, selected, title, console.width))
     if recipe.search:
         asked = recipe.search.target.model_dump(exclude_none=True)
-        line = f"and then {recipe.search.method}, as a search finds it for {asked}"
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+        say(console, f"and then {recipe.search.method}, as a search finds it for {asked}")
     for purpose, sentences in texts.items():
-        line = f"{len(sentences)} {purpose}, the first: {sentences[0]!r}"
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+        say(console, f"{len(sentences)} {purpose}, the first: {sentences[0]!r}")
 
 
 def _texts(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:

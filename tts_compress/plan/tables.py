@@ -3,6 +3,7 @@
 import re
 
 from rich import box
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -18,6 +19,11 @@ def plain_table(title: str, *headings: str) -> Table:
         pad_edge=False,
         collapse_padding=True,
     )
+
+
+def say(console: Console, line: str, style: str | None = None) -> None:
+    """Prints a line as it is, however long it is and whatever it holds."""
+    console.print(line, style=style, soft_wrap=True, markup=False, highlight=False)
 
 
 def folded(name: str, width: int) -> str:

@@ -12,7 +12,9 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from tts_compress.errors import OutputError
 from tts_compress.files import locked, replaced
+from tts_compress.plan.tables import say
 from tts_compress.recipe import Recipe, Run, SearchForm, written
 from tts_compress.searching import tries
 from tts_compress.searching.crossing import cross
@@ -21,6 +23,9 @@ from tts_compress.searching.target import Target
 from tts_compress.searching.tries import Tries, Try
 from tts_compress.searching.trying import Begun
 from tts_compress.yaml_file import YamlFile
+
+HEAD = "# Found for"
+"""How a recipe starts that a search wrote."""
 
 EVERY = 4
 """Every which calibration sentence judges tries; where distance decides, it is held aside."""
@@ -45,17 +50,31 @@ def search(path: Path, recipe: Recipe, found: Path, console: Console, device: st
 
     Raises:
         RecipeError: The target cannot be met.
+        OutputError: `found` is no YAML file by its name, or there already and not of a search.
     """
     assert recipe.search is not None
     run, form = recipe.runs[-1], recipe.search
+    _check_place(found, path)
     found.parent.mkdir(parents=True, exist_ok=True)
     with locked(found.with_name(f".{found.name}.lock")):
         if found.is_file() and f"# {_mark(run, form)}" in found.read_text("utf-8").splitlines():
-            _say(console, f"{found} is there already")
+            say(console, f"{found} is there already")
             return found
         with _one_thread(), tempfile.TemporaryDirectory() as folder:
             _Search(path, recipe.name, run, form, found, console).find(Path(folder), device)
     return found
+
+
+def _check_place(found: Path, path: Path) -> None:
+    """Keeps files that no search wrote, and the recipe that is read."""
+    if found.suffix not in (".yaml", ".yml"):
+        raise OutputError(f"{found}: must end with .yaml, got {found.suffix!r}. Name another file.")
+    if found.exists() and (found.samefile(path) or not _is_found(found)):
+        raise OutputError(f"{found}: exists already, and no search wrote it. Name another file.")
+
+
+def _is_found(path: Path) -> bool:
+    return path.is_file() and path.read_bytes().startswith(HEAD.encode())
 
 
 @dataclass(frozen=True)
@@ -126,17 +145,17 @@ class _Search:
         calibration = sentences.name if sentences else None
         body = written(self.path, self.found.parent.absolute(), self.name, stages, calibration)
         comment = [
-            f"Found for {self.path.name}: {target.words}.",
             made.search,
             f"The best is {offer.knob} {best.setting:.4g}: {best.n_bytes:,} bytes.",
             "",
             *tries.lines(offer.knob, tried, size),
         ]
-        header = "".join(f"# {line}".rstrip() + "\n" for line in comment)
+        header = f"{HEAD} {self.path.name}: {target.words}.\n"
+        header += "".join(f"# {line}".rstrip() + "\n" for line in comment)
         with replaced(self.found) as partial:
             partial.write_text(header + body, encoding="utf-8")
         self.console.print(tries.table(offer.knob, tried, best, size))
-        _say(self.console, f"{self.found}  {target.words}: {best.n_bytes:,} bytes")
+        say(self.console, f"{self.found}  {target.words}: {best.n_bytes:,} bytes")
 
 
 def _split(calibration: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -175,7 +194,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _say(console: Console, line: str) -> None:
-    console.print(line, soft_wrap=True, markup=False, highlight=False)

@@ -11,14 +11,13 @@ import torch
 from torch import Tensor
 
 from tts_compress.architectures.base import Architecture
-from tts_compress.architectures.checkpoints import load_model
 from tts_compress.container import ARTIFACT
 from tts_compress.errors import AudioError, RecipeError
 from tts_compress.methods.base import Change, Context, Memory, Method
 from tts_compress.methods.precision import stored_precision
 from tts_compress.metrics.cost import state_dict_bytes
 from tts_compress.metrics.mel import mel_mae_db
-from tts_compress.pipeline import context_of, save
+from tts_compress.pipeline import context_of, load_network, save
 from tts_compress.recipe import Run
 from tts_compress.synthesis import Speech, follow, speak
 
@@ -51,9 +50,13 @@ class Begun:
 
     @classmethod
     def of(cls, run: Run, judging: Sequence[str], folder: Path, device: str) -> "Begun":
-        """Does the stages of a run."""
-        given, seed = run.model, run.evaluate.seed
-        model = load_model(given.path, given.config, device, architecture=given.architecture)
+        """Does the stages of a run.
+
+        Raises:
+            RecipeError: The dense network speaks none of the sentences.
+            CheckpointError: The checkpoint cannot be read, or reads no text.
+        """
+        model, seed = load_network(run.model, device), run.evaluate.seed
         said = [speech for speech in speak(model, judging, seed) if speech.failure is None]
         if not said:
             raise RecipeError(

@@ -1,23 +1,22 @@
 from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from tests.methods.test_recalibrate import NETWORKS, said, spoken
-from tts_compress.architectures.checkpoints import load_model
+from tests.methods.test_recalibrate import said, spoken
+from tests.networks import NETWORKS, golden_network
 from tts_compress.architectures.fastspeech2 import FastSpeech2
 from tts_compress.architectures.following import follow
 from tts_compress.architectures.low_rank import factor
 from tts_compress.errors import RecipeError
 from tts_compress.methods import Magnitude, Uniform
 from tts_compress.methods.base import Context
+from tts_compress.methods.calibration.affine import affine_maps
 from tts_compress.methods.calibration.bias_correction import corrected_biases
-from tts_compress.methods.calibration.calibrating import SpokenPositions, hooked
-
-GOLDEN = Path(__file__).parents[2] / "golden"
+from tts_compress.methods.calibration.calibrating import SpokenPositions, hooked, walk
+from tts_compress.methods.calibration.refit import AffineRefit
 
 
 def speech(model):
@@ -41,6 +40,19 @@ def means(model, name, positions):
     with hooked(model, {name: hook}), torch.no_grad():
         follow(model, speech(model))
     return torch.cat(found).double().mean(0)
+
+
+def test_biases_by_hand():
+    before = nn.Sequential(nn.Linear(3, 2))
+    before[0].weight.data = torch.tensor([[4.0, 3.0, -1.0], [0.0, 1.0, -6.0]])
+    before[0].bias.data = torch.tensor([0.5, -2.0])
+    model = deepcopy(before)
+    model[0].weight.data = torch.tensor([[3.5, 3.5, 0.0], [0.0, 0.0, -6.0]])
+    (own,), (was,) = (affine_maps(network[0]) for network in (model, before))
+    fit = AffineRefit("0", own, was, kept=None, ridge=0.0, method="uniform")
+    x, data = torch.tensor([[[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]]), torch.ones(1, 2).bool()
+    walk(model, before, {"0": [fit]}, lambda network: network(x), lambda *_: data)
+    assert model[0].bias.tolist() == [-0.5, -1]  # sums of rows are 7 and -6 in place of 6 and -5
 
 
 @pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
@@ -107,7 +119,7 @@ def test_what_is_corrected_is_beside_what_this_stage_quantizes():
 
 
 def test_a_vocoder_is_corrected_too():
-    model = load_model(GOLDEN / "hifigan_tiny.pth.tar", [GOLDEN / "hifigan_tiny_config.json"])
+    model = golden_network("hifigan")
     before = model.get_parameter("conv_post.bias").clone()
     mels = [replace(s, mel=torch.randn(80, 9)) for s in spoken(2)]
     Uniform(bits=3, bias_correction=True)(model, Context(say=lambda: mels))

@@ -1,9 +1,7 @@
-from pathlib import Path
-
 import pytest
 import torch
 
-from tts_compress import load_model
+from tests.networks import golden_network
 from tts_compress.architectures.hifigan import HifiGan, HifiGanSettings, ResblockSettings
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods.calibration.affine import affine_maps
@@ -13,11 +11,10 @@ from tts_compress.methods.calibration.hearing import (
     check_tensors,
     evaluating,
     hearing,
+    hearing_key,
     segments,
 )
 from tts_compress.synthesis import Speech
-
-TINY = Path(__file__).parents[2] / "golden" / "fastspeech2_tiny.pth.tar"
 
 
 def speech(*frames, n_mels=3):
@@ -74,7 +71,7 @@ def test_every_layer_of_a_vocoder_hears_data_at_its_own_rate():
 
 
 def test_a_network_that_reads_text_follows_the_speech():
-    model = load_model(TINY)
+    model = golden_network("fastspeech2")
     spoken = speech(6, 4, n_mels=80)
     speak, positions = hearing(model, spoken, "rounding")
     assert isinstance(positions, SpokenPositions)
@@ -110,3 +107,14 @@ def test_tensors_of_another_shape_or_not_finite_are_refused():
         CheckpointError, match="'a' has values that are not finite, got 6 such of 6"
     ):
         check_tensors({"a": torch.full((2, 3), torch.inf)}, dense, "reconstruct")
+
+
+def test_what_decides_what_is_heard_is_all_in_its_key():
+    tensors, (spoken,) = {"weight": torch.ones(2)}, speech(4)
+    parts = {"ids": spoken.ids, "mel": spoken.mel, "durations": spoken.durations}
+    others = [parts | {name: 2 * value} for name, value in parts.items()]
+    others.append(parts | {"durations": None})
+    keys = {hearing_key(tensors, [Speech("", **own)]) for own in (parts, *others)}
+    keys |= {hearing_key({"weight": torch.zeros(2)}, [spoken]), hearing_key(tensors, ())}
+    assert len(keys) == 7
+    assert hearing_key(tensors, speech(4)) in keys

@@ -1,12 +1,10 @@
 """Mean squares of what layers read, by hand and against the layers themselves."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from torch import nn
 
-from tts_compress import load_model
+from tests.networks import golden_network
 from tts_compress.architectures.bidirectional_lstm import BidirectionalLSTM
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods.calibration.second_moments import (
@@ -16,12 +14,7 @@ from tts_compress.methods.calibration.second_moments import (
 )
 from tts_compress.synthesis import Speech
 
-GOLDEN = Path(__file__).parents[2] / "golden"
-TINY = {
-    "tacotron2": "tacotron2_tiny.pt",
-    "fastspeech2": "fastspeech2_tiny.pth.tar",
-    "hifigan": "hifigan_tiny.pth.tar",
-}
+ARCHITECTURES = ("tacotron2", "fastspeech2", "hifigan")
 
 
 def speeches():
@@ -71,9 +64,9 @@ def test_both_directions_of_an_lstm_read_inputs_and_states():
     torch.testing.assert_close(found["0.weight_ih_l0"], x[0].double().square().mean(0))
 
 
-@pytest.mark.parametrize("architecture", TINY)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_weight_but_embeddings_is_read(architecture):
-    model = load_model(GOLDEN / TINY[architecture], sorted(GOLDEN.glob("hifigan*.json"))).train()
+    model = golden_network(architecture).train()
     found = weight_moments(model, list(speeches()), "codebook")
     shapes = {
         name: tensor.shape
@@ -86,7 +79,7 @@ def test_every_weight_but_embeddings_is_read(architecture):
 
 
 def test_a_sentence_counts_as_it_would_alone():
-    model = load_model(GOLDEN / TINY["fastspeech2"])
+    model = golden_network("fastspeech2")
     short, long = speeches()
     both = second_moments(model, [short, long], "codebook")
     one, other = (second_moments(model, [speech], "codebook") for speech in (short, long))
@@ -96,7 +89,7 @@ def test_a_sentence_counts_as_it_would_alone():
 
 
 def test_bad_speech_and_weights_are_told():
-    model = load_model(GOLDEN / TINY["fastspeech2"])
+    model = golden_network("fastspeech2")
     with pytest.raises(RecipeError, match=r"^wanda: .* got 0 sentences of 0 frames in all"):
         second_moments(model, [], "wanda")
     model.mel_linear.weight.data[0, 0] = torch.nan

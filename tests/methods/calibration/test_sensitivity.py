@@ -1,11 +1,9 @@
 """Sensitivities against the whole Gauss-Newton diagonal, and by moving the weights."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
-from tts_compress import load_model
+from tests.networks import golden_network
 from tts_compress.methods.calibration.sensitivity import (
     curvatures,
     diagonal,
@@ -15,8 +13,7 @@ from tts_compress.methods.calibration.sensitivity import (
 )
 from tts_compress.synthesis import Speech
 
-GOLDEN = Path(__file__).parents[2] / "golden"
-TINY = {"tacotron2": "tacotron2_tiny.pt", "fastspeech2": "fastspeech2_tiny.pth.tar"}
+ARCHITECTURES = ("tacotron2", "fastspeech2")
 
 
 def speeches(n_sentences=2):
@@ -28,7 +25,7 @@ def speeches(n_sentences=2):
 
 
 def network(architecture):
-    return load_model(GOLDEN / TINY[architecture]).double().eval()
+    return golden_network(architecture).double()
 
 
 def test_signs_weigh_every_output_by_its_spread_and_size():
@@ -88,7 +85,7 @@ def test_what_does_not_vary_counts_by_its_values():
     assert [signs.abs().unique().tolist() for signs in found] == [[1.0], [0.5]]
 
 
-@pytest.mark.parametrize("architecture", TINY)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_symbol_alone_is_heard_and_what_says_nothing_is_passed_over(architecture):
     model, generator = network(architecture), torch.Generator().manual_seed(0)
     mel = torch.randn(80, 1, generator=generator, dtype=torch.float64)

@@ -1,23 +1,19 @@
 """Pieces of mels by hand; the log-mel of a vocoder's sound against the formula, loud and silent."""
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
 
-from tts_compress import load_model
+from tests.networks import golden_network
 from tts_compress.audio.mel import LOG_FLOOR, mel_spectrogram
 from tts_compress.methods.calibration.hearing import SEGMENT
 from tts_compress.methods.calibration.sensitivity import curvatures, gradient_probes, said
 from tts_compress.methods.calibration.vocoder_speech import Piece, pieces, sound_as_mel
 
-GOLDEN = Path(__file__).parents[2] / "golden"
-
 
 def network():
-    config = [GOLDEN / "hifigan_tiny_config.json"]
-    return load_model(GOLDEN / "hifigan_tiny.pth.tar", config).double().eval()
+    return golden_network("hifigan").double()
 
 
 def sentence(n_frames, first=0.0):

@@ -1,12 +1,11 @@
 """Scores of units, by hand and by moving the units themselves."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
-from tts_compress import load_model
+from tests.networks import golden_network
 from tts_compress.architectures.couplings import Coupling, columns, rows
+from tts_compress.errors import RecipeError
 from tts_compress.methods.base import Context
 from tts_compress.methods.calibration.sensitivity import SEED, random_signs, said
 from tts_compress.methods.masking import mask
@@ -15,12 +14,11 @@ from tts_compress.methods.pruning.scores import calibrated, magnitude, scores
 from tts_compress.methods.structured import Channels, Heads, Units
 from tts_compress.synthesis import Speech
 
-GOLDEN = Path(__file__).parents[2] / "golden"
-TINY = {"tacotron2": "tacotron2_tiny.pt", "fastspeech2": "fastspeech2_tiny.pth.tar"}
+ARCHITECTURES = ("tacotron2", "fastspeech2")
 
 
 def network(architecture):
-    return load_model(GOLDEN / TINY[architecture]).double()
+    return golden_network(architecture).double()
 
 
 def speeches():
@@ -88,7 +86,7 @@ def test_sensitivity_is_the_slope_of_a_mask_on_a_head():
             assert float(found[coupling.name][unit]) == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("architecture", TINY)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("score", ["taylor", "sensitivity"])
 def test_a_unit_that_is_masked_scores_zero_and_another_more(architecture, score):
     model = network(architecture)
@@ -113,3 +111,8 @@ def test_calibrated_scores_are_taken_once_for_a_sweep(monkeypatch):
     assert len(taken) == 1
     Units(sparsity=0.5, score="taylor")(network("fastspeech2"), ctx)
     assert len(taken) == 2
+
+
+def test_without_speech_nothing_is_scored():
+    with pytest.raises(RecipeError, match=r"^heads: the dense network says nothing of the calib"):
+        Heads(keep=1, score="taylor")(network("fastspeech2"), Context(say=list))

@@ -86,7 +86,8 @@ class Affine:
 
         Args:
             amount: What to add, ``(rows,)``.
-            dense: The same map of the dense network, which tells what was pruned.
+            dense: The same map of the dense network, which tells what was pruned alone; that of the
+                network before this stage cannot.
         """
         if self.biases:
             bias, silent = self.biases[0], (self.matrix == 0).all(1)

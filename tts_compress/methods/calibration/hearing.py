@@ -15,6 +15,7 @@ from tts_compress.architectures.hifigan import HifiGan
 from tts_compress.architectures.tacotron2 import Tacotron2
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods.calibration.calibrating import Pass, Positions, SpokenPositions, n_frames
+from tts_compress.methods.pruning.ranking import fingerprint
 
 SEGMENT = 32  # frames of each sentence that a vocoder hears: 8,192 samples
 
@@ -79,6 +80,24 @@ class VocoderPositions:
     def __call__(self, name: str, call: int) -> Tensor:
         """Gives the positions of one call of a layer."""
         return next(mask for pattern, mask in self.masks.items() if fnmatchcase(name, pattern))
+
+
+def hearing_key(tensors: Mapping[str, Tensor], spoken: Sequence[Spoken]) -> tuple[str, str]:
+    """Gives what decides all that layers hear, by which results are remembered.
+
+    Args:
+        tensors: Those of the network that count, by name.
+        spoken: Calibration speech; none where nothing is heard.
+
+    Returns:
+        A hash of the tensors, and one of the speech: symbols, mels and timing.
+    """
+    parts: dict[str, Tensor] = {}
+    for number, speech in enumerate(spoken):
+        parts[f"{number} ids"], parts[f"{number} mel"] = speech.ids, speech.mel
+        if speech.durations is not None:
+            parts[f"{number} durations"] = speech.durations
+    return fingerprint(tensors), fingerprint(parts)
 
 
 @contextmanager

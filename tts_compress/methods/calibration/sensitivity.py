@@ -11,6 +11,7 @@ from tts_compress.architectures.following import Spoken, follow
 from tts_compress.architectures.hifigan import HifiGan
 from tts_compress.architectures.tacotron2 import Tacotron2Output
 from tts_compress.methods.calibration.calibrating import n_frames
+from tts_compress.methods.calibration.hearing import evaluating
 from tts_compress.methods.calibration.vocoder_speech import pieces, sound_as_mel
 from tts_compress.quantized import matrix_shape
 
@@ -31,7 +32,7 @@ def diagonal(
     by ``sum(e^2 * diagonal)``: the mean square of each output in its standard deviations, added up
     over the kinds of outputs, a mean over sentences. So this is the diagonal of the Gauss-Newton
     matrix of that distance, and the expected square of the gradient of outputs that are summed with
-    random signs.
+    random signs. For a vocoder, each of many short pieces counts as a sentence (`pieces`).
 
     Args:
         model: The network.
@@ -44,6 +45,8 @@ def diagonal(
     Source: Martens and Grosse 2015, "Optimizing neural networks with Kronecker-factored approximate
     curvature", section 2; Bekas et al. 2007, "An estimator for the diagonal of a matrix".
     """
+    if isinstance(model, HifiGan):
+        spoken = pieces(spoken)
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     total = {name: torch.zeros_like(p) for name, p in parameters.items()}
     for gradients in gradient_probes(model, spoken, n_probes):
@@ -129,12 +132,13 @@ def gradient_probes(
 ) -> Iterator[dict[str, Tensor]]:
     """Gives gradients of all that is said, summed with random signs, for each sentence and probe.
 
-    Parameters that no output depends on are left out.
+    Nothing is dropped out. Parameters that no output depends on are left out.
     """
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     generator = torch.Generator().manual_seed(SEED)
     for speech in filter(n_frames, spoken):
-        outputs = said(model, speech)
+        with evaluating(model):
+            outputs = said(model, speech)
         for probe in range(n_probes):
             gradients = torch.autograd.grad(
                 outputs,

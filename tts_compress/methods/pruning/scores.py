@@ -10,8 +10,8 @@ from tts_compress.architectures.couplings import Coupling
 from tts_compress.architectures.following import Spoken
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods.base import Context
+from tts_compress.methods.calibration.hearing import check_speech, hearing_key
 from tts_compress.methods.calibration.sensitivity import gradient_probes
-from tts_compress.methods.pruning.ranking import fingerprint
 
 if TYPE_CHECKING:
     from tts_compress.architectures.base import Architecture
@@ -23,7 +23,7 @@ def scores(method: "Structured", model: "Architecture", ctx: Context) -> list[Te
 
     Raises:
         RecipeError: The score needs calibration sentences, or a BatchNorm, that are not there.
-        CheckpointError: A weight is not finite.
+        CheckpointError: A weight, or the calibration speech, is not finite.
     """
     couplings = method.couplings(model)
     tensors = model.state_dict()
@@ -34,11 +34,8 @@ def scores(method: "Structured", model: "Architecture", ctx: Context) -> list[Te
         found = [_batch_norm(tensors, c) for c in couplings]
     else:
         spoken = ctx.calibration(method.method)
-        key = (
-            score,
-            fingerprint(tensors),
-            fingerprint({f"{i}": s.mel for i, s in enumerate(spoken)}),
-        )
+        check_speech(spoken, method.method)
+        key = (score, *hearing_key(tensors, spoken))
         by_name = ctx.memory.remember(key, lambda: calibrated(model, spoken, score))
         found = [by_name[c.name] for c in couplings]
     for coupling, values in zip(couplings, found, strict=True):

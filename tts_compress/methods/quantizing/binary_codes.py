@@ -14,8 +14,8 @@ ROUNDS = 30
 def greedy(parts: Tensor, bits: int) -> Tensor:
     """Gives scales one by one, each the mean magnitude of what those before it left.
 
-    Source: Guo et al. 2017, "Network sketching: exploiting binary structure in deep CNNs", section
-    3.2 (algorithm 1).
+    Source: Guo et al. 2017, "Network sketching: exploiting binary structure in deep CNNs",
+    algorithm 1.
 
     >>> greedy(torch.tensor([[5.0, 3.0, -1.0, -7.0]]).double(), 2).tolist()
     [[2.0, 4.0]]
