@@ -235,7 +235,8 @@ def test_pictures_are_drawn_where_they_are_seen(page):
 
 def test_layers_and_sources_are_those_of_the_selected_run(page):
     page.locator("#runs-table .run", has_text="magnitude 75").click()
-    assert page.locator("#layers-plot .scatterlayer .point").count() == 2 * 2 * 3
+    points = "document.querySelectorAll('#layers-plot .scatterlayer .point').length === 2 * 2 * 3"
+    page.wait_for_function(points, **WAIT)
     page.locator("#layers-of").click()
     assert "encoder.lstm.weight_hh" in page.locator("#layers-table").inner_text()
     assert "75.0" in page.locator("#layers-table").inner_text()
