@@ -19,10 +19,8 @@ RATE_WEIGHTS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 def rate_aware(subject: Subject, setting: Mapping[str, float]) -> Coded:
     """Quantizes a network in one stage, after training, and reads the file that holds it."""
     stage = METHODS["rate_aware"].model_validate({"method": "rate_aware", **setting})
-    context = Context(
-        load_dense=functools.partial(copy.deepcopy, subject.dense),
-        say=functools.cache(subject.calibration),
-    )
+    dense = functools.partial(copy.deepcopy, subject.dense)
+    context = Context(subject.memory, load_dense=dense, say=subject.calibration)
     model = copy.deepcopy(subject.dense)
     changes = stage(model, context)
     with tempfile.TemporaryDirectory() as folder:

@@ -2,8 +2,8 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, reduce
+from dataclasses import dataclass, field
+from functools import cache, cached_property, reduce
 from operator import getitem
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from tts_compress.architectures.tacotron2 import Tacotron2, Tacotron2Settings
 from tts_compress.audio.mel import mel_spectrogram
 from tts_compress.audio.wav import read_wav
 from tts_compress.errors import AudioError
+from tts_compress.methods.base import Memory
 from tts_compress.metrics.mel import mel_mae_db
 from tts_compress.synthesis import Speech, follow, speak, vocoder
 
@@ -35,12 +36,14 @@ class Subject:
         dense: The network.
         says: What a network of this kind says, as mels, in the timing of the dense one.
         calibration: Gives speech for methods that ask for it; never what is measured.
+        memory: What one setting of a method learnt, for the next.
     """
 
     name: str
     dense: Architecture
     says: Callable[[Architecture], Sequence[Tensor]]
     calibration: Callable[[], Sequence[Spoken]]
+    memory: Memory = field(default_factory=Memory)
 
     @property
     def tensors(self) -> dict[str, Tensor]:
@@ -86,6 +89,7 @@ def voice(name: str, dense: Architecture) -> Subject:
             spoken.extend(speak(dense, lines(SENTENCES / "heldout.txt")[:N_SENTENCES]))
         return follow(model, spoken)
 
+    @cache
     def calibration() -> list[Speech]:
         return speak(dense, lines(SENTENCES / "calibration.txt"))
 
