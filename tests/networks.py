@@ -1,4 +1,4 @@
-"""The tiny networks that tests share: checkpoints of `tests/golden`, and random ones."""
+"""Tiny networks that tests share, of `tests/golden` and random ones, and speech for them."""
 
 import math
 from pathlib import Path
@@ -10,6 +10,7 @@ from tts_compress.architectures.checkpoints import load_model
 from tts_compress.architectures.fastspeech2 import FastSpeech2, FastSpeech2Settings
 from tts_compress.architectures.tacotron2 import Tacotron2, Tacotron2Settings
 from tts_compress.architectures.transformer import BlockSettings
+from tts_compress.synthesis import Speech
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -20,6 +21,15 @@ def golden_network(architecture):
     assert found, f"put {architecture}_tiny.pt, small and public, into tests/golden"
     configs = sorted(GOLDEN.glob(f"{architecture}_tiny*config.json"))
     return load_model(found[0], configs)
+
+
+def speeches(n_sentences=2, dtype=torch.float32):
+    """Gives up to two sentences of noise, two frames a symbol, that every golden network reads."""
+    generator = torch.Generator().manual_seed(1)
+    for ids in ([90, 101, 120, 99], [140, 95, 101, 93, 91])[:n_sentences]:
+        durations = torch.full((len(ids),), 2)
+        mel = torch.randn(80, 2 * len(ids), generator=generator, dtype=dtype)
+        yield Speech("", torch.tensor(ids), mel, durations=durations)
 
 
 def say_frames(model, frames):

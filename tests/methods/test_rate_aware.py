@@ -4,7 +4,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from tests.networks import golden_network
+from tests.networks import golden_network, speeches
 from tts_compress.architectures.following import follow
 from tts_compress.encodings import Item, entropy_bytes
 from tts_compress.errors import CheckpointError, RecipeError
@@ -15,24 +15,12 @@ from tts_compress.synthesis import Speech
 ARCHITECTURES = ("tacotron2", "fastspeech2", "hifigan")
 
 
-def speeches():
-    generator = torch.Generator().manual_seed(1)
-    for ids in ([90, 101, 120, 99], [140, 95, 101, 93, 91]):
-        durations = torch.full((len(ids),), 2)
-        mel = torch.randn(80, 2 * len(ids), generator=generator)
-        yield Speech("", torch.tensor(ids), mel, durations=durations)
-
-
-def network(architecture):
-    return golden_network(architecture)
-
-
 def context():
     return Context(say=lambda: list(speeches()))
 
 
 def quantized(architecture, **settings):
-    model, ctx = network(architecture), context()
+    model, ctx = golden_network(architecture), context()
     changes = RateAware(**settings)(model, ctx)
     return model, ctx, changes
 
@@ -49,7 +37,7 @@ def test_all_that_is_trained_is_made_of_integers(architecture):
 
 @pytest.mark.parametrize("architecture", ["tacotron2", "fastspeech2"])
 def test_a_dearer_bit_gives_fewer_bytes_and_other_speech(architecture):
-    dense, spoken = network(architecture), list(speeches())
+    dense, spoken = golden_network(architecture), list(speeches())
     with torch.no_grad():
         wanted = follow(dense, spoken).mel_postnet
     sizes, errors = [], []
@@ -63,7 +51,7 @@ def test_a_dearer_bit_gives_fewer_bytes_and_other_speech(architecture):
 
 
 def test_what_it_leaves_out():
-    model = network("fastspeech2")
+    model = golden_network("fastspeech2")
     names = RateAware(include=("duration",), vectors=False).selected(model)
     assert names
     assert all(name.endswith("weight") and "duration" in name for name in names)
@@ -74,7 +62,7 @@ def test_what_it_leaves_out():
 
 
 def test_what_an_earlier_stage_quantized_is_left_alone():
-    model, ctx = network("fastspeech2"), context()
+    model, ctx = golden_network("fastspeech2"), context()
     first = RateAware(include=("mel_linear.weight",), rate_weight=1e-9)(model, ctx)
     kept = model.mel_linear.weight.clone()
     second = RateAware(rate_weight=1.0)(model, ctx)
@@ -89,13 +77,13 @@ def test_what_an_earlier_stage_quantized_is_left_alone():
 def test_a_sentence_of_which_nothing_is_said_is_passed_over(architecture):
     spoken = list(speeches())
     empty = Speech("", spoken[0].ids, spoken[0].mel[:, :0], durations=torch.zeros(4).long())
-    model, ctx = network(architecture), Context(say=lambda: [empty, *spoken])
+    model, ctx = golden_network(architecture), Context(say=lambda: [empty, *spoken])
     RateAware()(model, ctx)
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
 def test_what_says_nearly_nothing_becomes_zero():
-    model = network("fastspeech2")
+    model = golden_network("fastspeech2")
     convolution, norm = model.postnet.convolutions[-1]
     norm.weight.data *= 1e-20
     RateAware()(model, context())
@@ -104,14 +92,14 @@ def test_what_says_nearly_nothing_becomes_zero():
 
 
 def test_it_leaves_training_as_it_was():
-    model, ctx = network("fastspeech2").train(), context()
+    model, ctx = golden_network("fastspeech2").train(), context()
     RateAware()(model, ctx)
     assert model.training
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
 def test_its_messages():
-    model = network("fastspeech2")
+    model = golden_network("fastspeech2")
     with pytest.raises(RecipeError, match="rate_aware: needs calibration sentences, got none"):
         RateAware()(model, Context())
     with pytest.raises(RecipeError, match="rate_aware: the dense network says nothing"):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.networks import golden_network
+from tests.networks import golden_network, speeches
 from tts_compress.architectures.bidirectional_lstm import BidirectionalLSTM
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods.calibration.second_moments import (
@@ -12,17 +12,8 @@ from tts_compress.methods.calibration.second_moments import (
     second_moments,
     weight_moments,
 )
-from tts_compress.synthesis import Speech
 
 ARCHITECTURES = ("tacotron2", "fastspeech2", "hifigan")
-
-
-def speeches():
-    generator = torch.Generator().manual_seed(1)
-    for ids in ([90, 101, 120, 99], [140, 95, 101, 93, 91]):
-        durations = torch.full((len(ids),), 2)
-        mel = torch.randn(80, 2 * len(ids), generator=generator)
-        yield Speech("", torch.tensor(ids), mel, durations=durations)
 
 
 def everywhere(name, call):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.networks import golden_network
+from tests.networks import golden_network, speeches
 from tts_compress.methods.calibration.sensitivity import (
     curvatures,
     diagonal,
@@ -14,14 +14,6 @@ from tts_compress.methods.calibration.sensitivity import (
 from tts_compress.synthesis import Speech
 
 ARCHITECTURES = ("tacotron2", "fastspeech2")
-
-
-def speeches(n_sentences=2):
-    generator = torch.Generator().manual_seed(1)
-    for ids in ([90, 101, 120, 99], [140, 95, 101, 93, 91])[:n_sentences]:
-        durations = torch.full((len(ids),), 2)
-        mel = torch.randn(80, 2 * len(ids), generator=generator, dtype=torch.float64)
-        yield Speech("", torch.tensor(ids), mel, durations=durations)
 
 
 def network(architecture):
@@ -35,7 +27,7 @@ def test_signs_weigh_every_output_by_its_spread_and_size():
 
 
 def test_the_mean_over_probes_is_the_diagonal_of_the_gauss_newton_matrix():
-    model, (speech,) = network("fastspeech2"), speeches(1)
+    model, (speech,) = network("fastspeech2"), speeches(1, dtype=torch.float64)
     name = "mel_linear.bias"
     bias = model.get_parameter(name)
     exact = torch.zeros_like(bias)
@@ -51,7 +43,7 @@ def test_the_mean_over_probes_is_the_diagonal_of_the_gauss_newton_matrix():
 
 
 def test_it_is_what_a_small_change_of_all_weights_changes():
-    model, spoken = network("fastspeech2"), list(speeches())
+    model, spoken = network("fastspeech2"), list(speeches(dtype=torch.float64))
     found = diagonal(model, spoken, n_probes=30)["mel_linear.weight"]
     weight, step = model.mel_linear.weight, 1e-5
     before = [[output.detach() for output in said(model, speech)] for speech in spoken]
@@ -73,7 +65,7 @@ def test_it_is_what_a_small_change_of_all_weights_changes():
 
 def test_what_nothing_depends_on_has_no_sensitivity():
     model = network("fastspeech2")
-    found = diagonal(model, list(speeches()))
+    found = diagonal(model, list(speeches(dtype=torch.float64)))
     assert found.keys() == {n for n, p in model.named_parameters() if p.requires_grad}
     assert not found["encoder.src_word_emb.weight"][0].any()  # a symbol that is not spoken
     assert found["encoder.src_word_emb.weight"][101].any()
@@ -100,12 +92,12 @@ def test_a_symbol_alone_is_heard_and_what_says_nothing_is_passed_over(architectu
 
 def test_it_is_the_same_each_time():
     model = network("tacotron2")
-    first, second = (diagonal(model, list(speeches())) for _ in range(2))
+    first, second = (diagonal(model, list(speeches(dtype=torch.float64))) for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_curvature_of_one_sentence_is_that_of_its_gradient():
-    model, (speech,) = network("fastspeech2"), speeches(1)
+    model, (speech,) = network("fastspeech2"), speeches(1, dtype=torch.float64)
     names = ["mel_linear.weight", "mel_linear.bias", "encoder.src_word_emb.weight"]
     (gradients,) = gradient_probes(model, [speech], n_probes=1)
     found = curvatures(model, [speech], names)
@@ -119,7 +111,8 @@ def test_curvature_of_one_sentence_is_that_of_its_gradient():
 
 
 def test_sentences_count_by_distances_and_not_by_their_squares():
-    model, spoken, name = network("fastspeech2"), list(speeches()), "mel_linear.weight"
+    model, name = network("fastspeech2"), "mel_linear.weight"
+    spoken = list(speeches(dtype=torch.float64))
     squares, distances = [], []
     for gradients in gradient_probes(model, spoken, n_probes=1):
         squares.append(float(gradients[name].square().sum()))
@@ -134,7 +127,7 @@ def test_sentences_count_by_distances_and_not_by_their_squares():
 
 
 def test_symbols_that_are_not_read_count_as_the_middle_one():
-    model, (speech,) = network("fastspeech2"), speeches(1)
+    model, (speech,) = network("fastspeech2"), speeches(1, dtype=torch.float64)
     name = "encoder.src_word_emb.weight"
     rows = curvatures(model, [speech], [name])[name].rows.diagonal()
     read = rows[speech.ids]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.networks import golden_network
+from tests.networks import golden_network, speeches
 from tts_compress.architectures.couplings import Coupling, columns, rows
 from tts_compress.errors import RecipeError
 from tts_compress.methods.base import Context
@@ -12,21 +12,12 @@ from tts_compress.methods.masking import mask
 from tts_compress.methods.pruning import scores as module
 from tts_compress.methods.pruning.scores import calibrated, magnitude, scores
 from tts_compress.methods.structured import Channels, Heads, Units
-from tts_compress.synthesis import Speech
 
 ARCHITECTURES = ("tacotron2", "fastspeech2")
 
 
 def network(architecture):
     return golden_network(architecture).double()
-
-
-def speeches():
-    generator = torch.Generator().manual_seed(1)
-    for ids in ([90, 101, 120, 99], [140, 95, 101, 93, 91]):
-        durations = torch.full((len(ids),), 2)
-        mel = torch.randn(80, 2 * len(ids), generator=generator, dtype=torch.float64)
-        yield Speech("", torch.tensor(ids), mel, durations=durations)
 
 
 def test_magnitudes_are_norms_of_all_weights_of_a_unit():
@@ -59,12 +50,12 @@ def test_the_scale_of_a_batch_norm_is_a_score():
 
 def test_sensitivity_is_the_slope_of_a_mask_on_a_head():
     model, step = network("fastspeech2"), 1e-6
-    found = calibrated(model, list(speeches()), "sensitivity")
+    found = calibrated(model, list(speeches(dtype=torch.float64)), "sensitivity")
     generator = torch.Generator().manual_seed(SEED)
-    signs = [random_signs(said(model, s), generator) for s in speeches()]
+    signs = [random_signs(said(model, s), generator) for s in speeches(dtype=torch.float64)]
 
     def signed_sums():
-        for speech, factors in zip(speeches(), signs, strict=True):
+        for speech, factors in zip(speeches(dtype=torch.float64), signs, strict=True):
             outputs = said(model, speech)
             yield sum(float((o.detach() * f).sum()) for o, f in zip(outputs, factors, strict=True))
 
@@ -95,7 +86,7 @@ def test_a_unit_that_is_masked_scores_zero_and_another_more(architecture, score)
         gone = torch.zeros(coupling.n_units, dtype=torch.bool)
         gone[0] = True
         mask(model.state_dict(), coupling, gone)
-    found = calibrated(model, list(speeches()), score)
+    found = calibrated(model, list(speeches(dtype=torch.float64)), score)
     assert found.keys() == {c.name for c in couplings}
     for values in found.values():
         assert float(values[0]) == 0
@@ -105,7 +96,7 @@ def test_a_unit_that_is_masked_scores_zero_and_another_more(architecture, score)
 def test_calibrated_scores_are_taken_once_for_a_sweep(monkeypatch):
     taken = []
     monkeypatch.setattr(module, "calibrated", lambda *a: taken.append(a) or calibrated(*a))
-    ctx = Context(say=lambda: list(speeches()))
+    ctx = Context(say=lambda: list(speeches(dtype=torch.float64)))
     for keep in (1, 2):
         Heads(keep=keep, score="sensitivity")(network("fastspeech2"), ctx)
     assert len(taken) == 1

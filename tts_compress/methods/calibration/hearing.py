@@ -100,6 +100,25 @@ def hearing_key(tensors: Mapping[str, Tensor], spoken: Sequence[Spoken]) -> tupl
     return fingerprint(tensors), fingerprint(parts)
 
 
+def check_heard(method: str, name: str, squares: Tensor) -> None:
+    """Checks what is heard of calibration speech.
+
+    Args:
+        method: Starts the message.
+        name: Of what hears it.
+        squares: Mean squares or sums of squares of its inputs, ``(columns,)``.
+
+    Raises:
+        CheckpointError: One is NaN or infinite.
+    """
+    if not bool(squares.isfinite().all()):
+        raise CheckpointError(
+            f"{method}: what {name!r} reads of the calibration sentences is not finite, got "
+            f"{int((~squares.isfinite()).sum())} such of {len(squares)} inputs. "
+            "Use a checkpoint from before the training diverged."
+        )
+
+
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Has a network drop nothing out for a while."""

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from tts_compress.architectures.following import Spoken
-from tts_compress.errors import CheckpointError
 from tts_compress.methods.calibration.affine import Affine, Arguments, affine_maps
 from tts_compress.methods.calibration.calibrating import Hook, hooked
-from tts_compress.methods.calibration.hearing import evaluating, hearing
+from tts_compress.methods.calibration.hearing import check_heard, evaluating, hearing
 from tts_compress.methods.calibration.refit import Moments
 from tts_compress.methods.rebuilding.factors import Target
 
@@ -61,12 +60,7 @@ def input_products(
         speak(model)
     sums = {name: summed.sums(intercept=False)[0] for name, summed in moments.items()}
     for name, products in sums.items():
-        if not bool(products.isfinite().all()):
-            raise CheckpointError(
-                f"{method}: what {name!r} reads of the calibration sentences is not finite, got "
-                f"{int((~products.diagonal().isfinite()).sum())} such of {len(products)} inputs. "
-                "Use a checkpoint from before the training diverged."
-            )
+        check_heard(method, name, products.diagonal())
     return sums
 
 

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from tts_compress.architectures.following import Spoken
-from tts_compress.errors import CheckpointError
 from tts_compress.methods.calibration.affine import Affine, Arguments, affine_maps
 from tts_compress.methods.calibration.calibrating import Hook, Pass, Positions, hooked
-from tts_compress.methods.calibration.hearing import evaluating, hearing
+from tts_compress.methods.calibration.hearing import check_heard, evaluating, hearing
 from tts_compress.methods.calibration.refit import ROWS_AT_ONCE, Spread
 
 if TYPE_CHECKING:
@@ -43,12 +42,7 @@ def second_moments(
     with evaluating(model):
         found = mean_squares(model, speak, positions)
     for name, squares in found.items():
-        if not bool(squares.isfinite().all()):
-            raise CheckpointError(
-                f"{method}: what {name!r} reads of the calibration sentences is not finite, got "
-                f"{int((~squares.isfinite()).sum())} such of {len(squares)} inputs. "
-                "Use a checkpoint from before the training diverged."
-            )
+        check_heard(method, name, squares)
     return found
 
 
