@@ -74,6 +74,7 @@ def test_every_kind_of_file_is_the_network_with_what_no_tensor_tells(tmp_path, s
     path = tmp_path / f"model{suffix}"
     assert export(path, make()) == path.stat().st_size
     assert same(load_model(path), make())
+    assert same(load_model(path, ()), make())  # as a recipe without a config
     assert path.read_bytes().startswith(b"\x1f\x8b") == suffix.endswith(".gz")
     first = path.read_bytes()
     export(path, make())

@@ -694,6 +694,7 @@ SHAPES = "it needs the layers of the dense network"
         ),
         ([ROUND, "fold"], rf"fold cannot follow uniform \(stages\[0\]\): {CHANGES}"),
         (["fold", "recalibrate"], rf"recalibrate cannot follow fold \(stages\[0\]\): {SHAPES}"),
+        (["fold", "fold"], r"fold cannot follow fold .*: no batch norm is left .*\. Remove one\.$"),
         (["fold", "channels, sparsity: 0.5"], rf"channels cannot follow fold .*: {SHAPES}"),
         (["resize", PRUNE, "recalibrate"], rf"recalibrate cannot follow resize .*: {SHAPES}"),
     ],

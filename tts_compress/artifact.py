@@ -101,12 +101,13 @@ def pack_checkpoint(
         config: What comes with it.
 
     Raises:
-        CheckpointError: The checkpoint cannot be read.
+        CheckpointError: The checkpoint cannot be read, or is an artifact that a config came with.
         ArtifactError: It is an artifact, and damaged.
     """
     checkpoint = Path(checkpoint)
     if not container.is_container(checkpoint):
         return save(path, checkpoints.load_model(checkpoint, config))
+    checkpoints.check_no_config(checkpoint, config)
     manifest = load(checkpoint).manifest
     changes = [Change(**change) for change in manifest["changes"]]
     model, forms = load_quantized(checkpoint)

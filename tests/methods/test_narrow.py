@@ -69,6 +69,17 @@ def test_what_is_quantized_stays():
         Narrow(include=["layer.weight"])(model, ctx)
 
 
+def test_no_later_stage_changes_what_is_narrow():
+    model, ctx = One((0.3, 1.0), (-3.0, 2.0)), Context()
+    Narrow(include=["layer.bias"])(model, ctx)
+    bias = model.layer.bias.clone()
+    changes = Uniform(bits=4, vectors=True, include=["layer.*"])(model, ctx)
+    assert [change.layer for change in changes] == ["layer.weight"]
+    assert torch.equal(model.layer.bias, bias)
+    with pytest.raises(RecipeError, match=r"^uniform: earlier stages quantized all that it selec"):
+        Uniform(bits=4, vectors=True, include=["layer.bias"])(model, ctx)
+
+
 @given(st.lists(st.floats(-6e4, 6e4, width=32), min_size=1), st.sampled_from([11, 8]))
 @settings(max_examples=50)
 def test_numbers_are_the_nearest_and_rounding_again_changes_nothing(numbers, digits):

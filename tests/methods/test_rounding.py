@@ -14,6 +14,7 @@ from tts_compress.methods.base import Context
 from tts_compress.methods.calibration.affine import affine_maps
 from tts_compress.methods.calibration.calibrating import walk
 from tts_compress.methods.magnitude import Magnitude
+from tts_compress.methods.narrow import Narrow
 from tts_compress.methods.pruning.ranking import n_pruned
 from tts_compress.methods.quantizing.rounding_fit import RoundingFit, round_map
 from tts_compress.methods.rounding import Rounding
@@ -180,6 +181,15 @@ def test_what_an_earlier_stage_quantized_is_left_alone():
         run(model, Rounding(bits=3), context)
 
 
+def test_biases_that_are_narrow_stay():
+    model, context = golden_network("fastspeech2"), Context(say=speech)
+    Narrow(include=["mel_linear.bias"])(model, context)
+    bias = model.mel_linear.bias.clone()
+    changes, _ = run(model, Rounding(bits=3, include=["mel_linear.weight"]), context)
+    assert [change.layer for change in changes] == ["mel_linear.weight"]
+    assert torch.equal(model.mel_linear.bias, bias)
+
+
 def test_what_it_is_called_does_and_needs():
     assert Rounding(include=["ffn"], sparsity=0.5).label == "rounding ffn 4 bits 50 %"
     assert Rounding(bits=None, sparsity=0.5).label == "rounding 50 %"
@@ -187,6 +197,9 @@ def test_what_it_is_called_does_and_needs():
     assert Rounding.needs == "calibration"
     with pytest.raises(ValidationError, match="needs bits, a sparsity, or both"):
         Rounding(bits=None)
+    message = "rounds nothing without bits, got granularity, symmetric"
+    with pytest.raises(ValidationError, match=message):
+        Rounding(bits=None, sparsity=0.5, symmetric=True, granularity="tensor")
     with pytest.raises(ValidationError, match=r"damping\n.*greater than or equal to"):
         Rounding(damping=1e-20)
 

@@ -51,12 +51,16 @@ def load_model(
         architecture: The one it must be; any by default.
 
     Raises:
-        CheckpointError: The file cannot be read, or does not hold exactly the tensors of a network.
+        CheckpointError: The file cannot be read, or does not hold exactly the tensors of a network;
+            it has its own settings, and a config came with it.
     """
     path = Path(path)
     if path.name == WEIGHTS and (path.parent / CONFIG).is_file():
         path = path.parent
-    model = _load_voice(path) if path.is_dir() else _load_file(path, config)
+    read = _load_voice if path.is_dir() else _reader(path)
+    if read:
+        check_no_config(path, config)
+    model = read(path) if read else _load_file(path, config)
     if architecture not in (None, model.architecture):
         raise CheckpointError(
             f"{path}: not the architecture that is wanted, {architecture!r}, got "
@@ -67,6 +71,19 @@ def load_model(
     except (RuntimeError, AssertionError) as error:
         first = str(error).partition("\n")[0]
         raise CheckpointError(f"device: cannot use {device!r} ({first}). Use cpu.") from None
+
+
+def check_no_config(path: Path, config: Paths | None) -> None:
+    """Checks that nothing came with a checkpoint which says all of itself.
+
+    Raises:
+        CheckpointError: Something did.
+    """
+    if config:
+        raise CheckpointError(
+            f"{path}: has its own settings, got a config. Leave the config out; it comes with "
+            "checkpoints of public projects."
+        )
 
 
 def build(
@@ -147,9 +164,6 @@ def _fitted(
 
 
 def _load_file(path: Path, config: Paths | None) -> Architecture:
-    own = _reader(path)
-    if own:
-        return own(path)
     tensors, kept = read_checkpoint(path)
     tensors = fuse_weight_norm(tensors)
     network = next((a for a in ARCHITECTURES.values() if a.sign in tensors), None)
@@ -159,7 +173,7 @@ def _load_file(path: Path, config: Paths | None) -> Architecture:
             f"{path}: tensors of no known architecture, such as {names}. "
             f"Known: {', '.join(sorted(ARCHITECTURES))}."
         )
-    if kept is not None and config is None:
+    if kept is not None and not config:
         return build(network.Settings.from_dict(kept, f"{path}: settings"), tensors, path)
     merged = _read_configs(config)
     try:

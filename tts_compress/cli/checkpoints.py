@@ -74,12 +74,14 @@ def _load_int8(
 ) -> "Architecture":
     """Gives a network that runs on the 8-bit weights of its file where that is faster."""
     from tts_compress import artifact, container, load_model
+    from tts_compress.architectures.checkpoints import check_no_config
     from tts_compress.int8 import keep_int8
     from tts_compress.plan import show_kept
 
     forms: dict[str, Quantized] = {}
     packed = container.is_container(path)
     if packed and architecture in (None, artifact.load(path).manifest["architecture"]):
+        check_no_config(path, config)
         model, forms = artifact.load_quantized(path)
     else:
         model = load_model(path, config, device, architecture)

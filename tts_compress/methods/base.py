@@ -75,6 +75,7 @@ class Context:
         removed: For each coupling, True at the units that stages took out and still have their
             place in the network, ``(units,)``.
         quantized: What tensors are made of, by name, once a stage quantized them.
+        narrowed: Names of tensors that a stage rounded to a narrower floating-point type.
         measures: What stages measured of themselves, such as ``finetune_seconds``.
     """
 
@@ -84,6 +85,7 @@ class Context:
     finetuner: Finetuner | None = None
     removed: dict[str, "Tensor"] = field(default_factory=dict)
     quantized: dict[str, "Quantized"] = field(default_factory=dict)
+    narrowed: set[str] = field(default_factory=set)
     measures: dict[str, float] = field(default_factory=dict)
 
     def dense(self, method: str) -> "Architecture":
@@ -109,13 +111,19 @@ class Context:
             )
         return self.say()
 
-    def unquantized(self, names: Sequence[str], stage: "Method") -> list[str]:
-        """Gives the names of tensors that no earlier stage quantized.
+    @property
+    def settled(self) -> set[str]:
+        """Names of tensors whose numbers a stage made cheap to store, so that they stay."""
+        return self.narrowed | self.quantized.keys()
+
+    def unsettled(self, names: Sequence[str], stage: "Method") -> list[str]:
+        """Gives the names of tensors that no earlier stage quantized or narrowed.
 
         Raises:
             RecipeError: None is left.
         """
-        left = [name for name in names if name not in self.quantized]
+        settled = self.settled
+        left = [name for name in names if name not in settled]
         if not left:
             raise RecipeError(
                 f"{stage.method}: earlier stages quantized all that it selects, got {len(names)} "

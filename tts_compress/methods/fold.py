@@ -1,9 +1,10 @@
 """Folding: batch norms move into the convolutions before them."""
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tts_compress.errors import RecipeError
-from tts_compress.methods.base import Change, Context, Deed, Method
+from tts_compress.methods.base import CHANGES, Change, Context, Deed, Method
 
 if TYPE_CHECKING:
     from tts_compress.architectures.base import Architecture
@@ -28,6 +29,10 @@ class Fold(Method):
     integer-arithmetic-only inference", section 3.2.
     """
 
+    refuses: ClassVar[Mapping[Deed, str]] = {
+        "quantizes": CHANGES,
+        "folds": "no batch norm is left to be folded",
+    }
     method: Literal["fold"] = "fold"
 
     @property

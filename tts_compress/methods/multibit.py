@@ -54,7 +54,7 @@ class MultiBit(ScaleSharing):
         from tts_compress.methods.masking import changes_of
         from tts_compress.methods.precision import check_finite
 
-        names = ctx.unquantized(self.selected(model), self)
+        names = ctx.unsettled(self.selected(model), self)
         for name in names:
             check_finite(self.method, name, model.get_parameter(name))
         for name in names:

@@ -18,7 +18,7 @@ class Narrow(Quantizing):
     """Rounds numbers to those of a floating-point type of 16 bits, which the file stores.
 
     Where nothing is included, that is all which no earlier stage quantized: weights, biases,
-    normalisation and the statistics of batch norms. With bfloat16::
+    normalisation and the statistics of batch norms. No later stage changes them. With bfloat16::
 
         0.1     1.001          0.10009765625   1
         -3.0    70000    ->    -3              70144
@@ -69,10 +69,11 @@ class Narrow(Quantizing):
         """
         from tts_compress.methods.masking import changes_of
 
-        names = ctx.unquantized(self.selected(model), self)
+        names = ctx.unsettled(self.selected(model), self)
         tensors = model.state_dict()
         for name in names:
             tensors[name].copy_(self._rounded(name, tensors[name]))
+        ctx.narrowed.update(names)
         return changes_of(model, names)
 
     def _rounded(self, name: str, tensor: "Tensor") -> "Tensor":

@@ -77,7 +77,7 @@ class RateAware(Quantizing):
         from tts_compress.methods.precision import check_finite
         from tts_compress.methods.quantizing.allocation import scaled
 
-        names = ctx.unquantized(self.selected(model), self)
+        names = ctx.unsettled(self.selected(model), self)
         tensors = {name: model.get_parameter(name) for name in names}
         for name, tensor in tensors.items():
             check_finite(self.method, name, tensor)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tts_compress.quantized import Quantized
 
 
+OF_LEVELS = {"granularity", "group_size", "symmetric"}
+
+
 class Rounding(ScaleSharing):
     """Rounds or prunes weights, or both in one pass, so that layers say nearly what they said.
 
@@ -62,6 +65,8 @@ class Rounding(ScaleSharing):
     def _does_something(self) -> Self:
         if self.bits is None and not self.sparsity:
             raise ValueError("needs bits, a sparsity, or both")
+        if self.bits is None and (given := OF_LEVELS & self.model_fields_set):
+            raise ValueError(f"rounds nothing without bits, got {', '.join(sorted(given))}")
         return self
 
     @property
@@ -107,8 +112,8 @@ class Rounding(ScaleSharing):
         from tts_compress.methods.precision import check_finite
         from tts_compress.methods.quantizing.rounding_fit import round_plainly
 
-        chosen = ctx.unquantized(self.chosen(model), self)
-        left = set(ctx.quantized)
+        chosen = ctx.unsettled(self.chosen(model), self)
+        left = ctx.settled
         for name in chosen:
             check_finite(self.method, name, model.get_parameter(name))
         before = deepcopy(model)
@@ -146,7 +151,7 @@ class Rounding(ScaleSharing):
                 names = [known[id(weight)] for weight in own.weights]
                 mine = [name if name in chosen else None for name in names]
                 if any(mine):
-                    shifts = bool(own.biases) and known[id(own.biases[0])] not in ctx.quantized
+                    shifts = bool(own.biases) and known[id(own.biases[0])] not in ctx.settled
                     where = self.method, layer, own, was, shifts
                     found.setdefault(layer, []).append(RoundingFit(*where, mine, self, done))
         return found

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from tts_compress.errors import RecipeError
 from tts_compress.methods.base import Change, Context
 from tts_compress.methods.scale_sharing import ScaleSharing, only_with
 
@@ -75,7 +76,7 @@ class Uniform(ScaleSharing):
         """Gives the names of the tensors that are quantized, and of biases that are corrected.
 
         Raises:
-            RecipeError: An entry of include or exclude matches nothing.
+            RecipeError: An entry of include or exclude matches nothing; no bias is to be corrected.
         """
         return self._changed(model, self.chosen(model, self.vectors))
 
@@ -84,7 +85,13 @@ class Uniform(ScaleSharing):
 
         names = set(rounded)
         if self.bias_correction:
-            names |= set(corrected_biases(model, names))
+            biases = corrected_biases(model, names)
+            if not biases:
+                raise RecipeError(
+                    f"{self.method}: bias_correction needs layers with biases, got none beside "
+                    f"{rounded[0]!r}. Remove it, or include other tensors."
+                )
+            names |= set(biases)
         return [name for name, _ in model.named_parameters() if name in names]
 
     def __call__(self, model: "Architecture", ctx: Context) -> tuple[Change, ...]:
@@ -103,8 +110,8 @@ class Uniform(ScaleSharing):
         from tts_compress.methods.masking import changes_of
         from tts_compress.methods.precision import check_finite
 
-        names = ctx.unquantized(self.chosen(model, self.vectors), self)
-        changed = [n for n in self._changed(model, names) if n not in ctx.quantized]
+        names = ctx.unsettled(self.chosen(model, self.vectors), self)
+        changed = [n for n in self._changed(model, names) if n not in ctx.settled]
         tensors = {name: model.get_parameter(name) for name in names}
         for name, tensor in tensors.items():
             check_finite(self.method, name, tensor)

@@ -107,8 +107,9 @@ def _check_order(file: YamlFile, forms: Sequence[RecipeForm]) -> None:
             for before, other in done[:place]:
                 why = stage.refuses.get(other.does)
                 if why:
+                    advice = "Remove one" if stage.method == other.method else "Put it before"
                     raise file.error(
                         ["stages", index],
                         f"{stage.method} cannot follow {other.method} (stages[{before}]): {why}. "
-                        "Put it before.",
+                        f"{advice}.",
                     )

@@ -87,7 +87,7 @@ class Allocations:
     absolute = True
 
     def __init__(self, model: Architecture, context: Context, search: SearchForm) -> None:
-        names = context.unquantized(Rounding().chosen(model), Rounding())
+        names = context.unsettled(Rounding().chosen(model), Rounding())
         importance = diagonal(model, context.calibration(Rounding().method))
         self._found = allocations(
             {
@@ -144,6 +144,6 @@ def _rest(model: Architecture, context: Context, chosen: Sequence[str]) -> Itera
     """Gives what narrows the tensors that are not chosen, if some of them are not narrow."""
     narrow = Narrow(dtype="bfloat16")
     tensors = model.state_dict()
-    left = set(narrow.selected(model)) - {*chosen, *context.quantized}
+    left = set(narrow.selected(model)) - {*chosen, *context.settled}
     if any(not torch.equal(tensors[n], tensors[n].bfloat16().float()) for n in left):
         yield narrow

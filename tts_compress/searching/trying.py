@@ -89,5 +89,10 @@ class Begun:
 
 def _copy(context: Context) -> Context:
     """Gives a context that stages may add to."""
-    removed, quantized = dict(context.removed), dict(context.quantized)
-    return dataclasses.replace(context, removed=removed, quantized=quantized, measures={})
+    return dataclasses.replace(
+        context,
+        removed=dict(context.removed),
+        quantized=dict(context.quantized),
+        narrowed=set(context.narrowed),
+        measures={},
+    )

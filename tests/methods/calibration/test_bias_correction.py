@@ -85,6 +85,14 @@ def test_only_biases_beside_quantized_weights_move(make):
     assert list(ctx.quantized) == [weight]
 
 
+def test_weights_without_a_bias_cannot_be_corrected():
+    model = NETWORKS["fastspeech2"]()
+    method = Uniform(bits=2, include=["encoder.src_word_emb.weight"], bias_correction=True)
+    message = r"^uniform: bias_correction needs layers with biases, got none beside 'encoder\.src_w"
+    with pytest.raises(RecipeError, match=message):
+        method.selected(model)
+
+
 def test_lstms_have_one_bias_a_direction_that_moves():
     layers = nn.ModuleDict({"cell": nn.LSTMCell(2, 3), "bare": nn.Linear(2, 2, bias=False)})
     assert corrected_biases(layers, {"cell.weight_ih", "bare.weight"}) == ["cell.bias_ih"]

@@ -42,7 +42,7 @@ def correct_biases(
         model: The network.
         before: The network with the weights as they were.
         weights: Names of those that changed.
-        ctx: What there is to speak, and which biases are quantized and must stay.
+        ctx: What there is to speak, and which biases must stay.
         method: Starts messages.
 
     Raises:
@@ -50,7 +50,7 @@ def correct_biases(
     """
     fits: dict[str, list[Fit]] = {}
     for name, index, own, bias in _maps(model, weights):
-        if bias not in ctx.quantized:
+        if bias not in ctx.settled:
             was = affine_maps(before.get_submodule(name))[index]
             fit = AffineRefit(name, own, was, kept=None, ridge=0.0, method=method)
             fits.setdefault(name, []).append(fit)
