@@ -125,6 +125,21 @@ def test_no_file_is_replaced_that_no_search_wrote(done):
         search(again, recipe.load(folder / "search.yaml"), again, Console(file=StringIO()))
 
 
+def test_no_file_beside_it_is_replaced_that_no_search_wrote(folder):
+    before = (folder / "sentences.txt").read_text()
+    find(folder, "{target: {mel_mae_db: 30}}", out=folder / "sentences.yaml")
+    assert (folder / "sentences.txt").read_text() == before
+    for text in ("no JSON", '{"search": "x", "more": 1}\n', "[]"):
+        (folder / "found.jsonl").write_text(text)
+        with pytest.raises(OutputError, match=r"found\.jsonl: exists already, and holds no tries"):
+            find(folder, FOR_A_SIZE, out=folder / "found.yaml")
+        assert (folder / "found.jsonl").read_text() == text
+    (folder / "other.calibration.txt").write_text("Mine.")
+    with pytest.raises(OutputError, match=r"other\.calibration\.txt: exists already, and no sear"):
+        find(folder, "{target: {mel_mae_db: 30}}", out=folder / "other.yaml")
+    assert (folder / "other.calibration.txt").read_text() == "Mine."
+
+
 def test_the_command_finds_it_too(done, capsys):
     folder, found = done
     cli.search(folder / "search.yaml", found)

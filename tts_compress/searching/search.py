@@ -50,7 +50,8 @@ def search(path: Path, recipe: Recipe, found: Path, console: Console, device: st
 
     Raises:
         RecipeError: The target cannot be met.
-        OutputError: `found` is no YAML file by its name, or there already and not of a search.
+        OutputError: `found` is no YAML file by its name; it, or what goes beside it, is there
+            already and not of a search.
     """
     assert recipe.search is not None
     run, form = recipe.runs[-1], recipe.search
@@ -90,9 +91,9 @@ class _Search:
 
     def find(self, folder: Path, device: str) -> None:
         """Tries until the target is met, and writes the recipe."""
+        made = Tries.of(self.found.with_suffix(".jsonl"), _mark(self.run, self.form))
         begun = self._begin(folder, device)
         offer, target = _offer(begun, self.form), Target(self.form.target, begun.float32_bytes)
-        made = Tries.of(self.found.with_suffix(".jsonl"), _mark(self.run, self.form))
         with self.console.status("") as status:
 
             def measure(position: int) -> float:
@@ -120,8 +121,20 @@ class _Search:
                 f"a search for a mel_mae_db needs two sentences or more, got {len(judging)}. "
                 "Give more.",
             )
+        self._check_sentences(_lines(others))
         run = self.run.model_copy(update={"calibration": others})
         return Begun.of(run, judging, folder, device)
+
+    @property
+    def _sentences(self) -> Path:
+        """Where those go that stages may look at, if others judge."""
+        return self.found.with_suffix(".calibration.txt")
+
+    def _check_sentences(self, lines: str) -> None:
+        """Keeps a file that no search wrote."""
+        path = self._sentences
+        if path.exists() and not _is_found(self.found) and path.read_text("utf-8") != lines:
+            raise OutputError(f"{path}: exists already, and no search wrote it. Move it.")
 
     def _try(self, position: int, begun: Begun, offer: Offer, made: Tries) -> Try:
         """Gives what comes of a position, which may have been tried before."""
@@ -139,9 +152,9 @@ class _Search:
         stages = (*self.run.stages, *offer.stages(best.position))
         sentences = None
         if begun.run.calibration != self.run.calibration:
-            sentences = self.found.with_suffix(".txt")
+            sentences = self._sentences
             with replaced(sentences) as partial:
-                partial.write_text("\n".join((*begun.run.calibration, "")), encoding="utf-8")
+                partial.write_text(_lines(begun.run.calibration), encoding="utf-8")
         calibration = sentences.name if sentences else None
         body = written(self.path, self.found.parent.absolute(), self.name, stages, calibration)
         comment = [
@@ -156,6 +169,10 @@ class _Search:
             partial.write_text(header + body, encoding="utf-8")
         self.console.print(tries.table(offer.knob, tried, best, size))
         say(self.console, f"{self.found}  {target.words}: {best.n_bytes:,} bytes")
+
+
+def _lines(texts: Sequence[str]) -> str:
+    return "".join(f"{text}\n" for text in texts)
 
 
 def _split(calibration: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from tts_compress.errors import OutputError
 from tts_compress.files import replaced
 
 
@@ -45,12 +46,24 @@ class Tries:
 
     @classmethod
     def of(cls, path: Path, search: str) -> "Tries":
-        """Reads what an earlier process tried for the same search; of another, nothing."""
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        if not lines or json.loads(lines[0]) != {"search": search}:
+        """Reads what an earlier process tried for the same search; of another, nothing.
+
+        Raises:
+            OutputError: The file is of something else.
+        """
+        if not path.exists():
             return cls(path, search)
-        found = [Try(**json.loads(line)) for line in lines[1:]]
-        return cls(path, search, {one.position: one for one in found})
+        try:
+            first, *others = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+            made = [Try(**one) for one in others] if first == {"search": search} else []
+            if first.keys() != {"search"}:
+                raise ValueError
+        except (OSError, ValueError, TypeError, AttributeError):
+            raise OutputError(
+                f"{path}: exists already, and holds no tries of a search. Move it, or name another "
+                "file for what is found."
+            ) from None
+        return cls(path, search, {one.position: one for one in made})
 
     def add(self, one: Try) -> None:
         """Notes a try, on disk too."""
