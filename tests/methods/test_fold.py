@@ -37,9 +37,9 @@ def network(name):
 
 def stack(eps=0.0):
     """The two channels of the docstring."""
-    made = ConvStack(1, (2,), 1, activation="relu", last="relu").eval()
+    made = ConvStack(2, (2,), 1, activation="relu", last="relu").eval()
     conv, norm = made.convolutions[0][0].conv, made.convolutions[0][1]
-    conv.weight.data = torch.tensor([[[1.0]], [[4.0]]])
+    conv.weight.data = torch.tensor([[[1.0], [2.0]], [[4.0], [0.0]]])
     conv.bias.data = torch.tensor([0.0, 1.0])
     norm.weight.data = torch.tensor([3.0, 1.0])
     norm.bias.data = torch.tensor([1.0, 0.0])
@@ -53,7 +53,7 @@ def test_two_channels_by_hand():
     made, conv, norm = stack()
     (pair,) = convolutions(made)
     pair.fold()
-    assert conv.weight.flatten().tolist() == [3, 2]
+    assert conv.weight[..., 0].tolist() == [[3, 6], [2, 0]]
     assert conv.bias.tolist() == [1, -1]
     for own, was in nn.BatchNorm1d(2).state_dict().items():
         assert torch.equal(norm.state_dict()[own], was)
@@ -61,7 +61,7 @@ def test_two_channels_by_hand():
 
 def test_eps_is_made_up_for():
     made, _, _ = stack(eps=0.5)
-    x = torch.linspace(-2, 2, 5).reshape(1, 1, 5)
+    x = torch.linspace(-2, 2, 10).reshape(1, 2, 5)
     before = made.convolve(x, torch.ones(1, 1, 5))
     for pair in convolutions(made):
         pair.fold()

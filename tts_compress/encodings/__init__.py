@@ -1,15 +1,12 @@
 """How tensors become bytes and come back with every bit: an adaptive coder and what it codes."""
 
 from tts_compress.encodings.blocks import ENCODINGS, Item, Spec, describe, pack, unpack
-from tts_compress.encodings.lengths import code_lengths, contexts
 from tts_compress.encodings.sizes import entropy_bytes, packed, packed_bytes
 
 __all__ = [
     "ENCODINGS",
     "Item",
     "Spec",
-    "code_lengths",
-    "contexts",
     "describe",
     "entropy_bytes",
     "pack",

@@ -31,8 +31,8 @@ class Structured(Method):
     `resize` then takes the zeros out. A coupling of two units, of which the second is smaller::
 
         makes   reads          makes   reads
-        1 2     5 6            1 2     5 0
-        1 0     7 8     ->     0 0     7 0
+        1 2     5 1            1 2     5 0
+        1 0     7 2     ->     0 0     7 0
 
     Source: Li et al. 2017, "Pruning filters for efficient ConvNets", for whole filters.
     """
@@ -171,6 +171,12 @@ class Structured(Method):
 class Heads(Structured):
     """Masks attention heads: their queries, keys and values, and what reads them.
 
+    Two heads of one query, key and value each, of which the second is smaller::
+
+        queries  keys  values  reads        queries  keys  values  reads
+        1 2      1 0   2 1     3 1          1 2      1 0   2 1     3 0
+        0 1      1 1   0 1     2 0    ->    0 0      0 0   0 0     2 0
+
     Source: Michel et al. 2019, "Are sixteen heads really better than one?"; score "sensitivity" is
     their equation 2 with a loss that needs no labels.
     """
@@ -185,6 +191,13 @@ class Heads(Structured):
 class Channels(Structured):
     """Masks channels of convolutions and feed-forward layers, through what normalises them.
 
+    Two filters with their biases and a BatchNorm, of which the second is smaller; what the norm
+    knows of the channel, its mean and variance, stays::
+
+        filters  bias  scale  shift  reads        filters  bias  scale  shift  reads
+        1 2      3     1      2      5 1          1 2      3     1      2      5 0
+        1 0      4     1      1      7 2    ->    0 0      0     0      0      7 0
+
     Source: Li et al. 2017, "Pruning filters for efficient ConvNets"; score "batchnorm": Liu et al.
     2017, "Learning efficient convolutional networks through network slimming".
     """
@@ -198,6 +211,13 @@ class Channels(Structured):
 
 class Units(Structured):
     """Masks units of LSTMs and linear layers, with four gates each and all that reads their state.
+
+    One of the four gates of two units, of which the second is smaller. Its own state is read by the
+    second column of every gate::
+
+        weight_ih  weight_hh  bias_ih  reads        weight_ih  weight_hh  bias_ih  reads
+        1 2        3 1        1        5 1          1 2        3 0        1        5 0
+        1 0        1 1        2        7 2    ->    0 0        0 0        0        7 0
 
     Source: Wen et al. 2018, "Learning intrinsic sparse structures within LSTMs", for what leaves
     with a unit of an LSTM.

@@ -11,6 +11,7 @@ from tts_compress.methods.calibration.sensitivity import (
     random_signs,
     said,
 )
+from tts_compress.methods.pruning.scores import calibrated
 from tts_compress.synthesis import Speech
 
 ARCHITECTURES = ("tacotron2", "fastspeech2")
@@ -83,11 +84,16 @@ def test_a_symbol_alone_is_heard_and_what_says_nothing_is_passed_over(architectu
     mel = torch.randn(80, 1, generator=generator, dtype=torch.float64)
     alone = Speech("", torch.tensor([90]), mel, durations=torch.tensor([1]))
     silent = Speech("", torch.tensor([90]), mel[:, :0], durations=torch.tensor([0]))
-    one, both = (list(gradient_probes(model, said, 1)) for said in ([alone], [silent, alone]))
-    assert len(one) == len(both) == 1
-    for name, gradient in one[0].items():
-        assert gradient.isfinite().all()
-        assert torch.equal(gradient, both[0][name])
+    one, both = (diagonal(model, spoken) for spoken in ([alone], [silent, alone]))
+    for name, squares in one.items():
+        assert squares.isfinite().all()
+        assert torch.equal(squares, both[name])
+    one, both = (curvatures(model, spoken, list(one)) for spoken in ([alone], [silent, alone]))
+    for name, curvature in one.items():
+        assert torch.equal(curvature.rows, both[name].rows)
+        assert torch.equal(curvature.columns, both[name].columns)
+    one, both = (calibrated(model, spoken, "taylor") for spoken in ([alone], [silent, alone]))
+    assert all(torch.equal(one[name], both[name]) for name in one)
 
 
 def test_it_is_the_same_each_time():

@@ -45,8 +45,7 @@ def diagonal(
     Source: Martens and Grosse 2015, "Optimizing neural networks with Kronecker-factored approximate
     curvature", section 2; Bekas et al. 2007, "An estimator for the diagonal of a matrix".
     """
-    if isinstance(model, HifiGan):
-        spoken = pieces(spoken)
+    spoken = heard(model, spoken)
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     total = {name: torch.zeros_like(p) for name, p in parameters.items()}
     for gradients in gradient_probes(model, spoken, n_probes):
@@ -96,8 +95,7 @@ def curvatures(
     Source: Gupta et al. 2018, "Shampoo: preconditioned stochastic tensor optimization", section 3,
     for the two means; Tseng et al. 2025, "Model-preserving adaptive rounding", section 3.
     """
-    if isinstance(model, HifiGan):
-        spoken = pieces(spoken)
+    spoken = heard(model, spoken)
     sums: dict[str, tuple[Tensor, Tensor]] = {}
     distances = 0.0
     for gradients in gradient_probes(model, spoken, n_probes):
@@ -127,16 +125,28 @@ def _all_read(model: "Architecture", name: str, rows: Tensor) -> Tensor:
     return rows + (unread * rows.diagonal()[~unread].median()).diag()
 
 
+def heard(model: "Architecture", spoken: Sequence[Spoken]) -> list[Spoken]:
+    """Gives what counts as a sentence: those that have frames, or their pieces for a vocoder."""
+    if isinstance(model, HifiGan):
+        return pieces(spoken)
+    return [speech for speech in spoken if n_frames(speech)]
+
+
 def gradient_probes(
     model: "Architecture", spoken: Sequence[Spoken], n_probes: int
 ) -> Iterator[dict[str, Tensor]]:
     """Gives gradients of all that is said, summed with random signs, for each sentence and probe.
 
     Nothing is dropped out. Parameters that no output depends on are left out.
+
+    Args:
+        model: The network.
+        spoken: What `heard` gives.
+        n_probes: How many sets of signs each gets.
     """
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     generator = torch.Generator().manual_seed(SEED)
-    for speech in filter(n_frames, spoken):
+    for speech in spoken:
         with evaluating(model):
             outputs = said(model, speech)
         for probe in range(n_probes):

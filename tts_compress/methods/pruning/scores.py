@@ -11,7 +11,7 @@ from tts_compress.architectures.following import Spoken
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods.base import Context
 from tts_compress.methods.calibration.hearing import check_speech, hearing_key
-from tts_compress.methods.calibration.sensitivity import gradient_probes
+from tts_compress.methods.calibration.sensitivity import gradient_probes, heard
 
 if TYPE_CHECKING:
     from tts_compress.architectures.base import Architecture
@@ -85,7 +85,8 @@ def calibrated(model: "Architecture", spoken: Sequence[Spoken], score: str) -> d
     There are no labels, and against its own speech every loss of a network has gradient zero. So
     the outputs are summed with random signs: the gradient of that sum is what an L1 loss gives
     whose targets lie on either side by chance, and the mean square of what it says of a weight is
-    the squared change of all outputs. A mean over sentences, one set of signs each.
+    the squared change of all outputs. A mean over sentences, or pieces of them for a vocoder, with
+    one set of signs each.
 
     "taylor" is the mean of (sum of w * gradient)^2 over all that makes a unit; "sensitivity" that
     of abs(sum of w * gradient) over what reads it, which is the gradient of a mask on the unit.
@@ -98,6 +99,7 @@ def calibrated(model: "Architecture", spoken: Sequence[Spoken], score: str) -> d
     Source: Molchanov et al. 2019, "Importance estimation for neural network pruning", eq. 8; Michel
     et al. 2019, "Are sixteen heads really better than one?", eq. 2.
     """
+    spoken = heard(model, spoken)
     couplings = [c for c in model.couplings() if c.kind != "fixed"]
     parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
     total = {c.name: torch.zeros(c.n_units, dtype=torch.float64) for c in couplings}
