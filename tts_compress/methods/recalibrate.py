@@ -81,10 +81,9 @@ class Recalibrate(Method):
             CheckpointError: A weight, or what a layer says, is not finite.
         """
         from tts_compress.architectures.fastspeech2 import FastSpeech2
-        from tts_compress.architectures.following import follow
         from tts_compress.architectures.tacotron2 import Tacotron2
-        from tts_compress.methods.calibration.calibrating import SpokenPositions, refits, walk
-        from tts_compress.methods.calibration.hearing import check_speech, check_tensors, evaluating
+        from tts_compress.methods.calibration.calibrating import refits, walk
+        from tts_compress.methods.calibration.hearing import check_tensors, evaluating, hearing
         from tts_compress.methods.masking import changes_of
 
         if not isinstance(model, (Tacotron2, FastSpeech2)):
@@ -94,16 +93,8 @@ class Recalibrate(Method):
             )
         dense = ctx.dense(self.method)
         check_tensors(model.state_dict(), dense.state_dict(), self.method)
-        spoken = ctx.calibration(self.method)
-        check_speech(spoken, self.method)
-        weight = next(model.parameters())
-        dense.to(weight).eval()
+        speak, positions = hearing(model, ctx.calibration(self.method), self.method)
+        dense.to(next(model.parameters())).eval()
         with evaluating(model):
-            walk(
-                model,
-                dense,
-                refits(model, dense, self.ridge),
-                lambda network: follow(network, spoken),
-                SpokenPositions.of(model, spoken),
-            )
+            walk(model, dense, refits(model, dense, self.ridge), speak, positions)
         return changes_of(model, self.selected(model))

@@ -49,7 +49,7 @@ def test_biases_by_hand():
     model = deepcopy(before)
     model[0].weight.data = torch.tensor([[3.5, 3.5, 0.0], [0.0, 0.0, -6.0]])
     (own,), (was,) = (affine_maps(network[0]) for network in (model, before))
-    fit = AffineRefit("0", own, was, kept=None, ridge=0.0, method="uniform")
+    fit = AffineRefit("uniform", "0", own, was, kept=None, ridge=0.0)
     x, data = torch.tensor([[[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]]), torch.ones(1, 2).bool()
     walk(model, before, {"0": [fit]}, lambda network: network(x), lambda *_: data)
     assert model[0].bias.tolist() == [-0.5, -1]  # sums of rows are 7 and -6 in place of 6 and -5

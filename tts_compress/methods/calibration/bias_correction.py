@@ -47,12 +47,13 @@ def correct_biases(
 
     Raises:
         RecipeError: There is no calibration speech.
+        CheckpointError: What a layer hears or says of it is not finite.
     """
     fits: dict[str, list[Fit]] = {}
     for name, index, own, bias in _maps(model, weights):
         if bias not in ctx.settled:
             was = affine_maps(before.get_submodule(name))[index]
-            fit = AffineRefit(name, own, was, kept=None, ridge=0.0, method=method)
+            fit = AffineRefit(method, name, own, was, kept=None, ridge=0.0)
             fits.setdefault(name, []).append(fit)
     speak, positions = hearing(model, ctx.calibration(method), method)
     with evaluating(model), evaluating(before):

@@ -84,7 +84,9 @@ def refits(model: nn.Module, dense: nn.Module, ridge: float) -> dict[str, list[F
         for own, was in zip(affine_maps(layer), affine_maps(other), strict=True):
             left = kept(own.matrix, was.matrix)
             if own.biases or left is not None:
-                found.setdefault(name, []).append(AffineRefit(name, own, was, left, ridge))
+                found.setdefault(name, []).append(
+                    AffineRefit("recalibrate", name, own, was, left, ridge)
+                )
     return found
 
 

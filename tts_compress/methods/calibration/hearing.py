@@ -15,6 +15,7 @@ from tts_compress.architectures.hifigan import HifiGan
 from tts_compress.architectures.tacotron2 import Tacotron2
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods.calibration.calibrating import Pass, Positions, SpokenPositions, n_frames
+from tts_compress.methods.precision import check_finite
 from tts_compress.methods.pruning.ranking import fingerprint
 
 SEGMENT = 32  # frames of each sentence that a vocoder hears: 8,192 samples
@@ -149,12 +150,7 @@ def check_tensors(tensors: Mapping[str, Tensor], dense: Mapping[str, Tensor], me
                 f"{method}: {name!r} has shape {shape}, the dense network's has {before}, "
                 f"got a resized network. Put {method} before resize."
             )
-        if not bool(tensor.isfinite().all()):
-            raise CheckpointError(
-                f"{method}: {name!r} has values that are not finite, got "
-                f"{int((~tensor.isfinite()).sum())} such of {tensor.numel()}. "
-                "Use a checkpoint from before the training diverged."
-            )
+        check_finite(method, name, tensor)
 
 
 def check_speech(spoken: Sequence[Spoken], method: str) -> None:

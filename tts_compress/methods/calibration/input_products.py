@@ -12,7 +12,7 @@ from tts_compress.architectures.following import Spoken
 from tts_compress.methods.calibration.affine import Affine, Arguments, affine_maps
 from tts_compress.methods.calibration.calibrating import Hook, hooked
 from tts_compress.methods.calibration.hearing import check_heard, evaluating, hearing
-from tts_compress.methods.calibration.refit import Moments
+from tts_compress.methods.calibration.sums import Moments
 from tts_compress.methods.rebuilding.factors import Target
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from tts_compress.architectures.following import Spoken
 from tts_compress.methods.calibration.affine import Affine, Arguments, affine_maps
 from tts_compress.methods.calibration.calibrating import Hook, Pass, Positions, hooked
 from tts_compress.methods.calibration.hearing import check_heard, evaluating, hearing
-from tts_compress.methods.calibration.refit import ROWS_AT_ONCE, Spread
+from tts_compress.methods.calibration.sums import ROWS_AT_ONCE, Spread
 
 if TYPE_CHECKING:
     from tts_compress.architectures.base import Architecture

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tts_compress.errors import CheckpointError
+from tts_compress.methods.precision import check_finite
 
 
 def n_pruned(sparsity: float, n_weights: int) -> int:
@@ -52,7 +52,8 @@ class MagnitudeRanking:
         self._sorted = magnitudes.numpy()
         self._sorted.sort()
         if not np.isfinite(self._sorted[-1:]).all():  # NaN and infinity come last
-            raise _not_finite(weights)
+            for name, weight in weights.items():
+                check_finite("magnitude", name, weight)
 
     def cut(self, sparsity: float) -> Cut:
         """Gives the cut that leaves exactly n - floor(sparsity * n) weights."""
@@ -97,12 +98,3 @@ def fingerprint(weights: Mapping[str, Tensor]) -> str:
         values = weight.detach().cpu().flatten()
         digest.update(values.view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def _not_finite(weights: Mapping[str, Tensor]) -> CheckpointError:
-    counts = {name: int((~torch.isfinite(w)).sum()) for name, w in weights.items()}
-    name = next(name for name, count in counts.items() if count)
-    return CheckpointError(
-        f"magnitude: {name!r} is not finite, got {counts[name]} NaN or infinite of "
-        f"{weights[name].numel()} values. Use a checkpoint from before the training diverged."
-    )

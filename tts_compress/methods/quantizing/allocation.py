@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from tts_compress.methods.calibration.sensitivity import Curvature
+from tts_compress.methods.quantizing.feedback import unit_triangle
 from tts_compress.methods.quantizing.least_cost import least_cost_levels
 from tts_compress.quantized import OCTAVE, Scaled, matrix_shape, steps
 
@@ -79,9 +80,8 @@ def _factors(matrix: Tensor, damping: float) -> tuple[Tensor, Tensor]:
     """
     size = matrix.diagonal()
     damped = matrix + damping * (size + 0.01 * size.mean()).diag()
-    triangle = torch.linalg.cholesky(damped.flip(0, 1)).flip(0, 1)
-    root = triangle.diagonal()
-    return (triangle / root).T.contiguous(), root.square()
+    unit, diagonal = unit_triangle(damped)
+    return unit.T.contiguous(), diagonal
 
 
 def _exponents(importance: Tensor, n_others: int) -> tuple[Tensor, float]:

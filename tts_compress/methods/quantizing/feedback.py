@@ -82,8 +82,18 @@ def factors(hessian: Tensor, damping: float) -> tuple[Tensor, Tensor]:
     damped = hessian.double().clone()
     mean = float(damped.diagonal().mean())
     damped.diagonal().add_(damping * mean if mean > 0 else 1.0)
-    root = torch.linalg.cholesky(damped.flip(0, 1)).flip(0, 1)
-    diagonal = root.diagonal().clone()
+    return unit_triangle(damped)
+
+
+def unit_triangle(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Gives R, unit upper triangular, and the diagonal of D in ``matrix = R D R^T``.
+
+    >>> unit, diagonal = unit_triangle(torch.tensor([[2.0, 1.0], [1.0, 1.0]]))
+    >>> unit.tolist(), diagonal.tolist()
+    ([[1.0, 1.0], [0.0, 1.0]], [1.0, 1.0])
+    """
+    root = torch.linalg.cholesky(matrix.flip(0, 1)).flip(0, 1)
+    diagonal = root.diagonal()
     return root / diagonal, diagonal.square()
 
 

@@ -1,6 +1,6 @@
 import torch
 
-from tts_compress.methods.calibration.refit import Moments
+from tts_compress.methods.calibration.sums import Moments
 
 
 def test_an_input_that_does_not_vary_has_no_moments_about_its_mean():
