@@ -1,6 +1,7 @@
 """What the manifest of an artifact says, checked before anything is decoded or takes memory."""
 
 import itertools
+import reprlib
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,12 @@ CHANGE = {entry.name for entry in fields(Change)}
 LARGEST = sys.float_info.max
 """Of the numbers in statistics of changes."""
 
+PARTS = {"architecture": str, "settings": dict, "summary": str, "history": list}
+PARTS |= {"changes": list, "tensors": dict}
+"""Parts of every manifest, and what they are."""
+
+PLAIN = {str: "a text", dict: "names and values", list: "a list"}
+
 MAX_MESSAGE = 800
 """Characters of a message that come from a file; one may hold anything."""
 
@@ -42,19 +49,23 @@ def opened(path: Path) -> Container:
     """
     contents = container.read(path)
     manifest, n_blocks = contents.manifest, len(contents.places)
-    kinds = {"architecture": str, "settings": dict, "summary": str, "history": list}
-    for key, kind in {**kinds, "changes": list, "tensors": dict}.items():
+    for key, kind in PARTS.items():
         if not isinstance(manifest.get(key), kind):
-            raise ArtifactError(f"{path}: {key}: no {kind.__name__} in its manifest. {AGAIN}")
-    stages, changes = manifest["history"], manifest["changes"]
-    if not all(isinstance(s, dict) and isinstance(s.get("label"), str) for s in stages):
-        raise ArtifactError(f"{path}: history: stages without labels in its manifest. {AGAIN}")
-    if not all(map(_is_change, changes)):
-        raise ArtifactError(f"{path}: changes: others than of tensors in its manifest. {AGAIN}")
+            raise _wrong(path, key, f"must be {PLAIN[kind]}", manifest.get(key))
+    for stage in manifest["history"]:
+        if not (isinstance(stage, dict) and isinstance(stage.get("label"), str)):
+            raise _wrong(path, "history", "must be of stages with labels", stage)
+    for change in manifest["changes"]:
+        if not _is_change(change):
+            raise _wrong(path, "changes", "must be of tensors", change)
     for name, place in manifest["tensors"].items():
         if place is not None and not _is_place(place, n_blocks):
-            raise ArtifactError(f"{path}: {name!r:.80} is in no block. {AGAIN}")
+            raise _wrong(path, "tensors", f"must say the block and form of {name!r:.80}", place)
     return contents
+
+
+def _wrong(path: Path, key: str, rule: str, value: Any) -> ArtifactError:
+    return ArtifactError(f"{path}: {key}: {rule}, got {reprlib.repr(value)}. {AGAIN}")
 
 
 def _is_change(change: Any) -> bool:
@@ -115,7 +126,8 @@ def checked(path: Path) -> tuple[Container, Architecture]:
         computed = network.computed().keys()
     for tensor, place in places.items():
         if place is None and tensor not in computed:
-            raise ArtifactError(f"{path}: {tensor!r} is in no block. {AGAIN}")
+            rule = f"must say the block of {tensor!r}, which nothing computes"
+            raise _wrong(path, "tensors", rule, place)
     if not may_compute(wanted, [tensor for tensor, place in places.items() if place]):
         raise ArtifactError(f"{path}: holds too little of its tensors. {AGAIN}")
     return contents, network

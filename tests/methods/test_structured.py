@@ -272,7 +272,7 @@ def test_all_heads_of_some_layer_cannot_leave():
 
 
 def test_an_architecture_without_heads():
-    message = "heads: a tacotron2 has no heads. It has channels, units."
+    message = "heads: needs heads, got a tacotron2, which has channels, units. Take out these"
     with pytest.raises(RecipeError, match=message):
         Heads(keep=1)(network("tiny tacotron2"), Context())
 
@@ -295,7 +295,7 @@ def test_an_architecture_without_heads():
         (Units(keep=1, exclude=("hidden",)), r"units: selects no layer, got include \[\] and"),
         (
             Channels(keep=1, include=("ffn",), score="batchnorm"),
-            r"score 'batchnorm' needs a BatchNorm, 'encoder.layer_stack.0.pos_ffn' has none",
+            r"score 'batchnorm' needs a BatchNorm, got 'encoder.layer_stack.0.pos_ffn' without",
         ),
         (Heads(keep=1, score="taylor"), "heads: needs calibration sentences, got none"),
     ],

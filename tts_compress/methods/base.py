@@ -131,8 +131,16 @@ class Context:
             )
         return left
 
-    def quantize(self, model: "Architecture", name: str, quantized: "Quantized") -> None:
+    def quantize(
+        self, model: "Architecture", name: str, quantized: "Quantized", method: str
+    ) -> None:
         """Gives a tensor of the network the values of integers, and notes these for its file.
+
+        Args:
+            model: The network.
+            name: The tensor.
+            quantized: The integers.
+            method: Starts messages.
 
         Raises:
             CheckpointError: The values are beyond those of float32.
@@ -141,7 +149,7 @@ class Context:
         if not bool(values.isfinite().all()):
             largest = float(tensor.detach().abs().max())
             raise CheckpointError(
-                f"{name!r} is too large to be quantized, got {largest:.6g}. "
+                f"{method}: {name!r} is too large to be quantized, got {largest:.6g}. "
                 "Use a checkpoint from before the training diverged."
             )
         self.quantized[name] = quantized

@@ -36,7 +36,9 @@ class Codebook(Quantizing):
         "tensor", description="Whether a table is that of a tensor, or of a group of its rows."
     )
     rows_per_table: int | None = Field(
-        None, ge=1, description="Rows of a group, with granularity group."
+        None,
+        ge=1,
+        description="Most rows of a group, with granularity group; groups are as even as can be.",
     )
     importance: Literal["none", "activations", "fisher"] = Field(
         "none",
@@ -50,7 +52,10 @@ class Codebook(Quantizing):
     @model_validator(mode="after")
     def _rows_of_groups(self) -> Self:
         if (self.granularity == "group") != (self.rows_per_table is not None):
-            raise ValueError("needs rows_per_table with granularity group, and only then")
+            raise ValueError(
+                "needs rows_per_table with granularity group, and only then, got granularity "
+                f"{self.granularity} and rows_per_table {self.rows_per_table}"
+            )
         return self
 
     @property
@@ -85,7 +90,8 @@ class Codebook(Quantizing):
             check_finite(f"{self.method}: importance", name, importances[name])
         for name in names:
             weight = model.get_parameter(name)
-            ctx.quantize(model, name, self._quantized(weight, importances.get(name)))
+            form = self._quantized(weight, importances.get(name))
+            ctx.quantize(model, name, form, self.method)
         return changes_of(model, names)
 
     def _check_size(self, name: str, weight: "Tensor") -> None:

@@ -58,7 +58,8 @@ class MultiBit(ScaleSharing):
         for name in names:
             check_finite(self.method, name, model.get_parameter(name))
         for name in names:
-            ctx.quantize(model, name, self._quantized(model.get_parameter(name)))
+            form = self._quantized(model.get_parameter(name))
+            ctx.quantize(model, name, form, self.method)
         return changes_of(model, names)
 
     def _quantized(self, weight: "Tensor") -> "MultiBitForm":

@@ -89,7 +89,7 @@ class RateAware(Quantizing):
             _check_curvature(name, curvature)
         bit = self.rate_weight / sum(tensor.numel() for tensor in tensors.values())
         for name, tensor in tensors.items():
-            ctx.quantize(model, name, scaled(tensor, found.get(name), bit))
+            ctx.quantize(model, name, scaled(tensor, found.get(name), bit), self.method)
         return changes_of(model, names)
 
 

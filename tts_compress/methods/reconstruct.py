@@ -1,5 +1,6 @@
 """Reconstruction: the weights that pruning left are fitted to what the dense network said."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -36,7 +37,7 @@ class Reconstruct(Method):
     """
 
     needs: ClassVar[Literal["nothing", "calibration", "training"]] = "calibration"
-    refuses: ClassVar[dict[Deed, str]] = {
+    refuses: ClassVar[Mapping[Deed, str]] = {
         "quantizes": CHANGES,
         "factors": SHAPES,
         "folds": SHAPES,

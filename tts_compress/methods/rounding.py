@@ -29,7 +29,8 @@ class Rounding(ScaleSharing):
 
     Two bits and a scale for each row, so values are -scale, 0 and scale. The second and the third
     input have correlation 0.9; the second weight becomes 0, and of the third 1 + 0.9 * 1 is asked,
-    which is nearer to 3 than to 0. A row of 3, 0, 0 would be off by nearly three times as much::
+    which is nearer to 3 than to 0. The squared error of a row of 3, 0, 0 would be nearly thrice as
+    large::
 
         3  1  1       3  0  3
         0 -4  1  ->   0 -4  0
@@ -126,7 +127,7 @@ class Rounding(ScaleSharing):
                 round_plainly(name, model.get_parameter(name), self, done)
         for name, form in done.items():
             if form is not None:
-                ctx.quantize(model, name, form)
+                ctx.quantize(model, name, form, self.method)
         counted = {change.layer: change for change in changes_of(model, chosen)}
         changed = [name for name in self.selected(model) if name not in left]
         return tuple(counted.get(name, Change(name, None, {})) for name in changed)

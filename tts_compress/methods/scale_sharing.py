@@ -36,7 +36,7 @@ class ScaleSharing(Quantizing):
 
     Attributes:
         granularity: What shares a scale.
-        group_size: Columns of a group; None where there are no groups.
+        group_size: Most columns of a group; None where there are no groups.
     """
 
     granularity: Literal["tensor", "channel", "group"] = Field(
@@ -46,5 +46,6 @@ class ScaleSharing(Quantizing):
         None,
         ge=1,
         validate_default=True,
-        description="Columns of a group, with granularity group; 64 where left out.",
+        description="Most columns of a group, with granularity group; 64 where left out. Groups "
+        "are as even as can be.",
     )

@@ -100,8 +100,8 @@ class Structured(Method):
         if not own:
             kinds = sorted({c.kind for c in model.couplings()} - {"fixed"})
             raise RecipeError(
-                f"{self.method}: a {model.architecture} has no {self.kind}. "
-                f"It has {', '.join(kinds)}."
+                f"{self.method}: needs {self.kind}, got a {model.architecture}, which has "
+                f"{', '.join(kinds)}. Take out these, or remove the stage."
             )
         included = self._matching(model, own, "include") if self.include else {c.name for c in own}
         chosen = included - self._matching(model, own, "exclude")
@@ -147,8 +147,9 @@ class Structured(Method):
         """Masks the units that score least, and says how many weights of each tensor are zero now.
 
         Raises:
-            RecipeError: See `couplings`; or more units would leave than can.
-            CheckpointError: A weight is not finite.
+            RecipeError: See `couplings`; more units would leave than can; or the score needs
+                calibration speech, and there is none.
+            CheckpointError: A weight, or the calibration speech, is not finite.
         """
         from tts_compress.methods.masking import changes_of, mask, masked
         from tts_compress.methods.pruning.choosing import choose

@@ -25,11 +25,12 @@ class Uniform(ScaleSharing):
         4  3 -1             3.5  3.5  0
         0  1 -6      ->     0    0   -6
 
-    Not symmetric, there is one value more, and the range reaches from the smallest weight to the
-    largest. Scales are rounded to bfloat16. With bias correction, the biases of the layers whose
-    weights are quantized move, so that the mean of what each says of the calibration sentences is
-    what it was before; layer by layer, each in the network that is quantized up to it. Were these
-    inputs 1 on average, the sums of the rows would count, and biases would move by -1 and 1.
+    Not symmetric, there is one value more, and the range need not be as wide on both sides: with
+    minmax it reaches from the smallest weight to the largest. Scales are rounded to bfloat16. With
+    bias correction, the biases of the layers whose weights are quantized move, so that the mean of
+    what each says of the calibration sentences is what it was before; layer by layer, each in the
+    network that is quantized up to it. Were these inputs 1 on average, the sums of the rows would
+    count, and biases would move by -1 and 1.
 
     Source: Jacob et al. 2018, "Quantization and training of neural networks for efficient
     integer-arithmetic-only inference", section 2.1; Choukroun et al. 2019, "Low-bit quantization of
@@ -119,11 +120,11 @@ class Uniform(ScaleSharing):
         vectors = [name for name in names if tensors[name].dim() <= 1]
         before = deepcopy(model) if self.bias_correction else None
         for name in weights:
-            ctx.quantize(model, name, self._quantized(tensors[name]))
+            ctx.quantize(model, name, self._quantized(tensors[name]), self.method)
         if before is not None:
             correct_biases(model, before, set(weights), ctx, self.method)
         for name in vectors:
-            ctx.quantize(model, name, self._quantized(tensors[name]))
+            ctx.quantize(model, name, self._quantized(tensors[name]), self.method)
         return changes_of(model, changed)
 
     def _quantized(self, weight: "Tensor") -> "UniformForm":

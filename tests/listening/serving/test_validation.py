@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tts_compress.errors import ListeningError
@@ -177,6 +177,7 @@ JSON = st.recursive(
     st.sampled_from(["values", "ratings", "answers", "choices", "choice", "plays", "seconds"]),
     JSON,
 )
+@example({"id": "hello", "type": "text"}, "values", {"two\nlines": []})
 def test_anything_else_is_refused_in_one_line(page, key, anything):
     answer = {"revision": 1, "done": False, "values": {}, "seconds": 1, "plays": {}}
     if key in answer:

@@ -124,8 +124,14 @@ def read_answer(page: Page, body: bytes) -> Answer:
 
 def _first(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "answer"
+    where = ".".join(map(_key, first["loc"])) or "answer"
     return f"{where}: {first['msg']}, got {first['input']!r:.60}."
+
+
+def _key(part: int | str) -> str:
+    """Gives a part of a place, which may be any text that was sent, as what fits into a line."""
+    text = str(part)
+    return text if text.isprintable() and len(text) <= 60 else f"{text!r:.60}"
 
 
 def _plays_fault(page: Page, plays: dict[str, int], done: bool) -> str | None:

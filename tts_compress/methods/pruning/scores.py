@@ -73,7 +73,7 @@ def _batch_norm(tensors: Mapping[str, Tensor], coupling: Coupling) -> Tensor:
     """Gives the size of each channel's scale."""
     if coupling.norm is None:
         raise RecipeError(
-            f"channels: score 'batchnorm' needs a BatchNorm, {coupling.name!r} has none. "
+            f"channels: score 'batchnorm' needs a BatchNorm, got {coupling.name!r} without. "
             "Exclude it, or use l2."
         )
     return tensors[f"{coupling.norm}.weight"].detach().double().abs().cpu()
