@@ -554,11 +554,13 @@ main()
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["pack", str(FASTSPEECH2), "-o"], ["unpack", "../good.ttsz", "-o"]],
+    ("arguments", "before"),
+    [
+        (["pack", str(FASTSPEECH2), "-o"], None),
+        (["unpack", "../good.ttsz", "-o"], b"what was there"),
+    ],
     ids=["pack", "unpack"],
 )
-@pytest.mark.parametrize("before", [None, b"what was there"], ids=["new", "replaced"])
 def test_an_interrupted_file_is_not_there(folder, arguments, before):
     """The interrupt comes when all is written beside the file, and is not yet in its place."""
     out = folder / "out" / "small.pt"

@@ -1,6 +1,7 @@
 """Every method, architecture, recipe, encoding and metric runs, also those of tomorrow.
 
-Nothing here is named: what is added to a dict is tried by its own settings and parameters.
+What is added to a dict is tried by its own settings and parameters, and need not be named here; but
+what a method cannot do is (`applies`).
 """
 
 import inspect
@@ -20,6 +21,7 @@ from tts_compress.encodings import Item, describe, pack, unpack
 from tts_compress.errors import RecipeError
 from tts_compress.methods import METHODS
 from tts_compress.methods.base import Context
+from tts_compress.methods.masking import masked
 from tts_compress.metrics import METRICS
 from tts_compress.metrics.cost import Macs
 from tts_compress.metrics.intelligibility import EditErrors
@@ -77,6 +79,21 @@ def pruned(architecture, ctx):
     return model
 
 
+def same(one, other):
+    """Whether two networks have the same tensors, to the bit."""
+    tensors, others = one.state_dict(), other.state_dict()
+    return tensors.keys() == others.keys() and all(
+        torch.equal(others[n], tensors[n]) for n in tensors
+    )
+
+
+def assert_masked(model, ctx):
+    """All that removed units own is zero, where they still have their place, and weights are whole."""
+    for coupling in () if model.settings.ranks else model.couplings():
+        gone = ctx.removed.get(coupling.name)
+        assert gone is None or bool(masked(model.state_dict(), coupling)[gone].all()), coupling.name
+
+
 def applies(method, architecture):
     """Whether a network has what a method takes out, or learns from; a message says if not."""
     if method.method in ("recalibrate", "finetune", "fold") and architecture == "hifigan":
@@ -98,16 +115,20 @@ def test_every_method_works_on_every_architecture_or_says_why_not(
             method(model, ctx)
         return
     changes = method(model, ctx)
+    again = context(architecture, tmp_path / "again")
+    other = pruned(architecture, again)
+    assert method(other, again) == changes
+    assert same(other, model)
     assert [change.layer for change in changes] == method.selected(model)
     after = model.state_dict()
+    assert_masked(model, ctx)
     changed = {n for n, t in after.items() if n not in before or not torch.equal(t, before[n])}
     assert changed
     assert changed <= {change.layer for change in changes}
     assert method.label
     artifact.save(tmp_path / "a", model, changes, quantized=ctx.quantized)
     found = artifact.load_model(tmp_path / "a")
-    for name, tensor in model.state_dict().items():
-        assert torch.equal(tensor, found.state_dict()[name])
+    assert same(found, model)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -127,6 +148,7 @@ def test_no_method_brings_back_what_an_earlier_stage_pruned(
     except RecipeError as error:
         assert re.match(rf"{method.method}: .* would fill", str(error))  # noqa: PT017
         return
+    assert_masked(model, ctx)
     after = model.state_dict()
     for name, zero in before.items():
         if name in after and after[name].shape == zero.shape:
