@@ -13,6 +13,7 @@ is loaded in this process, which may take so long and so much memory:
   in each of a file that asks for much by little;
 - all memory: `HEADROOM` above what the process had before, or allocation fails.
 
+Code that runs because a file says so, or a program or connection that is opened, counts as a crash.
 Anything but a network or one line that starts with the path ends the benchmark with exit code 1.
 """
 
@@ -49,6 +50,8 @@ LIMIT_TIMES = 2
 TRACED = 8
 HEADROOM = 2**27
 LINE = 1200  # characters
+EXECUTES = ("exec", "pickle.find_class", "os.system", "subprocess.Popen", "socket.connect")
+"""Events of the interpreter that no load may raise."""
 
 Forms = Callable[[torch.Tensor], Quantized]
 
@@ -334,7 +337,8 @@ def n_virtual() -> int:
 
 def attempt(path: Path, file: File, kind: str, outcome: Outcome, traced: bool) -> None:
     """Loads a changed file, and notes what is not as it must be."""
-    honest = file.n_allocated * max(1.0, path.stat().st_size / len(file.data))
+    fair = file.n_allocated * max(1.0, path.stat().st_size / len(file.data))
+    events.clear()
     started = time.process_time()
     if traced:
         tracemalloc.start()
@@ -352,14 +356,21 @@ def attempt(path: Path, file: File, kind: str, outcome: Outcome, traced: bool) -
     used = tracemalloc.get_traced_memory()[1] if traced else 0
     tracemalloc.stop()
     seconds = time.process_time() - started
+    if executed := [event for event in events if event in EXECUTES]:
+        result = "CRASH"
+        outcome.failures.append(f"{kind}: executes, {executed[:3]}")
     outcome.counts[f"{kind}: {result}"] += 1
     outcome.traced += traced
     outcome.seconds = max(outcome.seconds, seconds)
-    outcome.most = max(outcome.most, used / honest)
+    outcome.most = max(outcome.most, used / fair)
     if seconds > LIMIT_SECONDS:
         outcome.failures.append(f"{kind}: {seconds:.1f} seconds")
-    if used > LIMIT_TIMES * honest:
-        outcome.failures.append(f"{kind} of {file.path.stem}: {used:,} bytes, {honest:,.0f} honest")
+    if used > LIMIT_TIMES * fair:
+        outcome.failures.append(f"{kind} of {file.path.stem}: {used:,} bytes, {fair:,.0f} honest")
+
+
+events: list[str] = []
+"""What the interpreter did in the load at hand."""
 
 
 KINDS = {
@@ -373,6 +384,7 @@ KINDS = {
 def main(n_mutations: int = 100_000, seed: int = 0) -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # torch's, of tensors without weights
+    sys.addaudithook(lambda event, _: events.append(event))
     dice, unlimited = random.Random(seed), resource.RLIM_INFINITY
     with tempfile.TemporaryDirectory() as name:
         files = [taken_apart(path) for path in honest(Path(name))]

@@ -1,6 +1,8 @@
+import builtins
 import copy
 import hashlib
 import itertools
+import pickle
 
 import pytest
 import torch
@@ -290,6 +292,18 @@ def test_what_cannot_be_saved(path):
         ArtifactError, match=r"model\.ttsz: cannot save a Linear\. Known: tacotron2"
     ):
         artifact.save(path, nn.Linear(1, 1))
+
+
+def test_loading_unpickles_and_runs_nothing(path, monkeypatch):
+    def refused(*_, **__):
+        raise AssertionError("runs what a file may say")
+
+    artifact.save(path, tiny())
+    artifact.load_model(path)  # imports what it needs
+    names = [(pickle, "Unpickler"), (pickle, "load"), (pickle, "loads"), (torch, "load")]
+    for module, name in [*names, (builtins, "exec"), (builtins, "eval"), (builtins, "compile")]:
+        monkeypatch.setattr(module, name, refused)
+    artifact.load_model(path)
 
 
 def test_the_folder_of_an_older_version(tmp_path):

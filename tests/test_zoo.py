@@ -88,7 +88,7 @@ def same(one, other):
 
 
 def assert_masked(model, ctx):
-    """All that removed units own is zero, where they still have their place, and weights are whole."""
+    """All that removed units own is zero, where they still have their place and are whole."""
     for coupling in () if model.settings.ranks else model.couplings():
         gone = ctx.removed.get(coupling.name)
         assert gone is None or bool(masked(model.state_dict(), coupling)[gone].all()), coupling.name
