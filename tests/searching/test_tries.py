@@ -1,3 +1,4 @@
+import math
 from io import StringIO
 
 from rich.console import Console
@@ -33,3 +34,10 @@ def test_tries_are_shown_from_the_largest_file_on():
     shown.print(table("rate_weight", [FIRST, SECOND], FIRST, 10_000))
     text = shown.file.getvalue()
     assert text.index("2,600") < text.index("2,000")
+
+
+def test_what_is_not_finite_is_null_on_disk(tmp_path):
+    silent = Try(3, 0.5, None, 10, math.inf)
+    Tries.of(tmp_path / "found.jsonl", "search 1").add(silent)
+    assert '"mel_mae_db": null' in (tmp_path / "found.jsonl").read_text()
+    assert Tries.of(tmp_path / "found.jsonl", "search 1").made == {3: silent}

@@ -52,13 +52,17 @@ class Wanda(Selecting):
                 speech.
             CheckpointError: A weight, or what a layer hears, is not finite.
         """
+        from tts_compress.methods.calibration.hearing import check_speech, hearing_key
         from tts_compress.methods.calibration.second_moments import weight_moments
         from tts_compress.methods.masking import changes_of
         from tts_compress.methods.precision import check_finite
         from tts_compress.methods.pruning.scored import prune_lowest
 
         names = self.selected(model)
-        moments = weight_moments(model, ctx.calibration(self.method), self.method)
+        spoken = ctx.calibration(self.method)
+        check_speech(spoken, self.method)
+        key = ("activations", *hearing_key(model.state_dict(), spoken))
+        moments = ctx.memory.remember(key, lambda: weight_moments(model, spoken, self.method))
         outputs = _output_axes(model)
         for name in names:
             weight = model.get_parameter(name)

@@ -1,9 +1,11 @@
 """What a search has tried, as a file that an interrupted one goes on from."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
@@ -55,10 +57,10 @@ class Tries:
             return cls(path, search)
         try:
             first, *others = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-            made = [Try(**one) for one in others] if first == {"search": search} else []
+            made = list(map(_read, others)) if first == {"search": search} else []
             if first.keys() != {"search"}:
                 raise ValueError
-        except (OSError, ValueError, TypeError, AttributeError):
+        except (AttributeError, KeyError, OSError, TypeError, ValueError):
             raise OutputError(
                 f"{path}: exists already, and holds no tries of a search. Move it, or name another "
                 "file for what is found."
@@ -68,9 +70,20 @@ class Tries:
     def add(self, one: Try) -> None:
         """Notes a try, on disk too."""
         self.made[one.position] = one
-        values = [{"search": self.search}, *map(asdict, self.made.values())]
+        values = [{"search": self.search}, *map(_written, self.made.values())]
         with replaced(self.path) as partial:
             partial.write_text("".join(f"{json.dumps(v)}\n" for v in values), encoding="utf-8")
+
+
+def _written(one: Try) -> dict[str, Any]:
+    """Gives a try as JSON has it, which knows no infinity."""
+    distance = one.mel_mae_db if math.isfinite(one.mel_mae_db) else None
+    return asdict(one) | {"mel_mae_db": distance}
+
+
+def _read(values: dict[str, Any]) -> Try:
+    distance = values["mel_mae_db"]
+    return Try(**values | {"mel_mae_db": math.inf if distance is None else distance})
 
 
 HEADINGS = ("expected bytes", "bytes", "ratio", "mel_mae_db")

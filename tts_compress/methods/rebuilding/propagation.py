@@ -8,6 +8,9 @@ from torch import Tensor
 from tts_compress.architectures.couplings import Constant, Coupling, Member
 from tts_compress.methods.masking import all_zero, mask
 
+BATCH_NORM_EPS = 1e-5
+"""Torch's, which every architecture here has."""
+
 
 @torch.no_grad()
 def propagate(tensors: Mapping[str, Tensor], couplings: Sequence[Coupling]) -> dict[str, Tensor]:
@@ -105,9 +108,6 @@ def _said(tensors: Mapping[str, Tensor], coupling: Coupling, constant: Constant)
         case "tanh":
             return torch.tanh(said)
     return said
-
-
-BATCH_NORM_EPS = 1e-5
 
 
 def _move_constants(tensors: Mapping[str, Tensor], coupling: Coupling, units: Tensor) -> None:
