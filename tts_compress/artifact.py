@@ -151,6 +151,12 @@ def _still_quantized(source: Path, network: Architecture) -> dict[str, Quantized
     return found
 
 
+def stored_items(network: Architecture) -> list[Item]:
+    """Gives the tensors that a file of a network has to hold, as they are."""
+    state = network.state_dict()
+    return [Item(state[name].detach().cpu()) for name in _stored(network, state)]
+
+
 def _stored(network: Architecture, state: Mapping[str, Tensor]) -> list[str]:
     """Gives the names of tensors that are not what the architecture computes by itself."""
     computed = network.computed()

@@ -10,13 +10,13 @@ import yaml
 from rich.console import Console
 
 from tests.networks import golden_network, say_frames
-from tts_compress import cli, load_model, recipe
+from tts_compress import artifact, cli, load_model, recipe
 from tts_compress.architectures.checkpoints import save_voice
 from tts_compress.architectures.fastspeech2 import FastSpeech2
 from tts_compress.errors import OutputError, RecipeError
 from tts_compress.methods import Rounding
 from tts_compress.methods.base import Memory
-from tts_compress.metrics.cost import state_dict_bytes
+from tts_compress.metrics.sizes import float32_bytes
 from tts_compress.pipeline import context_of, save
 from tts_compress.plan import show_recipe
 from tts_compress.searching import search
@@ -191,7 +191,7 @@ def test_bits_and_sparsity_of_each_tensor(folder):
     names = [name for stage in rounded for name in stage.include]
     assert sorted(names) == sorted(Rounding().chosen(model))
     sizes = [one["n_bytes"] for one in tries_of(found)]
-    limit = state_dict_bytes(model) / 9
+    limit = float32_bytes(artifact.stored_items(model)) / 9
     assert made_by(found, folder).n_bytes == max(size for size in sizes if size <= limit)
 
 

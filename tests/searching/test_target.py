@@ -52,7 +52,7 @@ def test_excess_is_positive_where_a_try_is_too_coarse():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"bytes": 700}, "fewer bytes than 800 cannot be had, got 700. Ask for less"),
+        ({"bytes": 700}, "fewer bytes than 800 cannot be had, got 700. Allow that many"),
         ({"ratio": 20}, "a ratio above 12.5 cannot be had, got 20."),
         ({"mel_mae_db": 0.25}, "a mel_mae_db below 0.5 cannot be had, got 0.25."),
     ],

@@ -20,7 +20,7 @@ CLEAR_REFS = Path("/proc/self/clear_refs")
 
 
 def state_dict_bytes(model: "nn.Module") -> int:
-    """Bytes of a model's inference state as raw float32: the baseline of every size ratio.
+    """Bytes of a model's inference state as raw float32: what public checkpoints hold.
 
     That is 4 bytes for each parameter and each value of a saved floating point buffer, whatever
     type they have now; a tensor under two names counts once. Integer state, such as a batch norm's

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from tts_compress.report.measures import measure
 from tts_compress.report.rows import RESIZED, Row
-from tts_compress.report.sizes import CODED, compared_by
+from tts_compress.report.sizes import CODED, Size, compared_by
 from tts_compress.report.sizes import GZIP as GZIPPED
 
 MEGA = 1e6
@@ -74,11 +74,11 @@ def _of(metric: str, ending: str = "") -> Column:
     return Column(known.heading, text, metric)
 
 
-def _of_dense(metric: str) -> Column:
-    """Gives what part of the dense network's weights in float32 a size is."""
+def _of_dense(of: Size) -> Column:
+    """Gives what part of the dense network in float32 a size is."""
 
     def text(row: Row, dense: Row) -> str:
-        size, whole = row.values.get(metric), dense.values.get("state_dict_bytes")
+        size, whole = row.values.get(of.metric), dense.values.get(of.float32)
         return "" if size is None or not whole else number(100 * size / whole, 1, " %")
 
     return Column("of dense", text)
@@ -87,9 +87,9 @@ def _of_dense(metric: str) -> Column:
 PARAMETERS = _of("n_parameters", " M")
 MACS = _of("macs_per_second")
 NONZERO_MACS = _of("effective_macs_per_second")
-GZIP, GZIP_OF_DENSE = _of(GZIPPED.metric), _of_dense(GZIPPED.metric)
-FILE, FILE_OF_DENSE = _of(CODED.metric), _of_dense(CODED.metric)
-FLOAT32 = _of("state_dict_bytes")
+GZIP, GZIP_OF_DENSE = _of(GZIPPED.metric), _of_dense(GZIPPED)
+FILE, FILE_OF_DENSE = _of(CODED.metric), _of_dense(CODED)
+FLOAT32 = {size: _of(size.float32) for size in (GZIPPED, CODED)}
 MEL = _of("mel_mae_db")
 MCD = _of("mcd_dtw_db")
 F0 = _of("f0_rmse_cents")
@@ -144,7 +144,7 @@ def of_size(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
 
 def share_note(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
     """Gives what a share is of, for tables that have no line for that."""
-    whole = FLOAT32.cell(rows[0], rows[0])
+    whole = FLOAT32[compared_by(rows)].cell(rows[0], rows[0])
     if not whole or not any(column in SHARES for column in columns):
         return []
     return [f"Of dense: the size by that of the dense network in float32, {whole} MB."]

@@ -36,7 +36,7 @@ def plot_size(name: str, rows: Sequence[Row], path: Path) -> None:
     figure = _figure(8, 5.6)
     axes = figure.add_subplot()
     by = compared_by(rows)
-    lines = (("state_dict_bytes", "dense, float32", "-"), (by.metric, by.dense, "--"))
+    lines = ((by.float32, "dense, float32", "-"), (by.metric, by.dense, "--"))
     marked = []
     for metric, label, style in lines:
         if metric in rows[0].values:

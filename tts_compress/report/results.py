@@ -98,7 +98,7 @@ def results_table(name: str, rows: Sequence[Row], width: int = 110) -> Table:
     for column in given:
         table.add_column(column.heading, justify="right", no_wrap=True)
     megabytes, share = columns.OF_SIZE[size]
-    float32 = {megabytes: columns.FLOAT32.cell(dense, dense), share: "100.0 %"}
+    float32 = {megabytes: columns.FLOAT32[size].cell(dense, dense), share: "100.0 %"}
     table.add_row("dense, float32", *(float32.get(column, "") for column in given))
     for shown, row in zip(names, rows, strict=True):
         table.add_row(escape(shown), *(column.cell(row, dense) for column in given))

@@ -17,16 +17,26 @@ class Size:
         dense: What the dense network of that size is called.
         how: How a network is stored then.
         label: What the axis of a plot is called.
+        float32: Metric of what shares are of: the tensors of the dense network in float32.
     """
 
     metric: str
     dense: str
     how: str
     label: str
+    float32: str
 
 
-CODED = Size("artifact_bytes", "dense, coded", "as coded files", "size of the coded file (MB)")
-GZIP = Size("gzip_bytes", "dense, gzip", "through gzip", "size on disk, gzip (MB)")
+CODED = Size(
+    "artifact_bytes",
+    "dense, coded",
+    "as coded files",
+    "size of the coded file (MB)",
+    "float32_bytes",
+)
+GZIP = Size(
+    "gzip_bytes", "dense, gzip", "through gzip", "size on disk, gzip (MB)", "state_dict_bytes"
+)
 
 
 def compared_by(rows: Iterable[Row]) -> Size:

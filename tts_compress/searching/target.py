@@ -19,7 +19,7 @@ class Target:
 
     Attributes:
         form: What the recipe says.
-        float32_bytes: The dense network's weights.
+        float32_bytes: What a file of the dense network holds, in float32.
     """
 
     form: TargetForm
@@ -73,9 +73,12 @@ class Target:
         if self.form.mel_mae_db is not None:
             least = min(one.mel_mae_db for one in tried)
             what = f"a mel_mae_db below {least:.3g} cannot be had, got {self.form.mel_mae_db:g}"
+            advice = "Allow that much"
         elif self.form.ratio is not None:
             most = math.floor(100 * self.float32_bytes / smallest) / 100
             what = f"a ratio above {most:g} cannot be had, got {self.form.ratio:g}"
+            advice = "Ask for that or less"
         else:
             what = f"fewer bytes than {smallest:,} cannot be had, got {self.n_bytes:,}"
-        return f"{what}. Ask for less, or give coarser or finer choices."
+            advice = "Allow that many"
+        return f"{what}. {advice}, or give method: rounding other bits and sparsity."

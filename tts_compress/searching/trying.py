@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from tts_compress import artifact
 from tts_compress.architectures.base import Architecture
 from tts_compress.container import ARTIFACT
 from tts_compress.errors import AudioError, RecipeError
 from tts_compress.methods.base import Change, Context, Memory, Method
 from tts_compress.methods.precision import stored_precision
-from tts_compress.metrics.cost import state_dict_bytes
 from tts_compress.metrics.mel import mel_mae_db
+from tts_compress.metrics.sizes import float32_bytes
 from tts_compress.pipeline import context_of, load_network, save
 from tts_compress.recipe import Run
 from tts_compress.synthesis import Speech, follow, speak
@@ -35,7 +36,7 @@ class Begun:
         precision: The type that the dense network's weights fitted.
         speeches: What the dense network says of the sentences that tries are judged by.
         dense: The same in its own timing, log-mels.
-        float32_bytes: The dense network's weights.
+        float32_bytes: What a file of the dense network holds, in float32.
     """
 
     run: Run
@@ -64,7 +65,7 @@ class Begun:
                 f"got {judging[0]!r} of {len(judging)}. Give sentences that it speaks."
             )
         aligned = follow(model, said, seed)
-        size, precision = state_dict_bytes(model), stored_precision(model)
+        size, precision = float32_bytes(artifact.stored_items(model)), stored_precision(model)
         context = context_of(run, Memory(capacity=6), folder, device)
         changes = [change for stage in run.stages for change in stage(model, context)]
         return cls(run, folder, model, context, changes, precision, said, aligned, size)
