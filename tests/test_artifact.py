@@ -249,8 +249,10 @@ def test_what_a_packed_model_was_made_of_stays_where_stages_only_pruned(path, tm
     assert torch.equal(found[names[1]].levels, forms[names[1]].levels)
     with torch.no_grad():
         pruned.get_parameter(names[1])[0, 0] += 1e-3
-    artifact.save(after, pruned, run=run)
-    assert artifact.quantized(after).keys() == {names[0]}
+    message = r"ttsz: 1 of 2 tensors that it holds as integers got other values, such as 'decoder"
+    with pytest.warns(artifact.LostIntegersWarning, match=message):
+        artifact.save(after, pruned, run=run)
+    assert artifact.quantized(after).keys() == artifact.quantized_names(after) == {names[0]}
 
 
 def test_other_checkpoints_have_no_history(tmp_path):

@@ -119,8 +119,8 @@ MISTAKES = {
     "synth FASTSPEECH2 ''": r"text: nothing to speak, got ''",
     "synth HIFIGAN Hello.": r"hifigan: reads no text\. Use a tacotron2 or fastspeech2 checkpoint",
     "synth FASTSPEECH2 Hello. --vocoder FASTSPEECH2": r"wanted, 'hifigan', got 'fastspeech2'",
-    "synth FASTSPEECH2 Hello. --out file": r"^file: File exists\.$",
-    "synth FASTSPEECH2 Hello. --out file/below": r"^file/below: Not a directory\.$",
+    "synth FASTSPEECH2 Hello. --out file": r"^file: File exists\. Check the path",
+    "synth FASTSPEECH2 Hello. --out file/below": r"^file/below: Not a directory\. Check the p",
     "synth FASTSPEECH2 Hello. --device nonsense": r"device: cannot use 'nonsense' \(.*Use cpu\.$",
     "synth good.ttsz Hello. --keep int8 --device meta": r"int8: runs on the CPU alone, got 'meta'",
     "synth FASTSPEECH2 Hello. --config none.yaml": r"none\.yaml: no such file",
@@ -154,7 +154,7 @@ MISTAKES = {
     "pack FASTSPEECH2 -o no_results --force": r"^no_results: is a folder\. Name a file in it\.$",
     "pack truncated.pt -o truncated.pt --force": r"^truncated\.pt: is what would be read\.",
     "unpack good.ttsz -o ./good.ttsz --force": r"^good\.ttsz: is what would be read\. Name another",
-    "unpack no_results -o out.pt": r"^no_results: is a folder\. Check the path\.$",
+    "unpack no_results -o out.pt": r"^no_results: is a folder\. Name a \.ttsz file\.$",
     "unpack missing.ttsz -o out.pt": r"missing\.ttsz: no such file",
     "unpack broken.ttsz -o out.pt": r"broken\.ttsz: truncated or altered",
     "unpack FASTSPEECH2 -o out.pt": r"fastspeech2_tiny\.pth\.tar: no \.ttsz file, starts with",
@@ -187,7 +187,10 @@ def test_a_folder_that_may_not_be_written_is_one_line(folder, call, monkeypatch)
 
     monkeypatch.setattr(Path, "mkdir", refused)
     code, _, err = call("synth", FASTSPEECH2, "How are you?", "--out", "locked")
-    assert (code, err) == (2, "locked: Permission denied.\n")
+    assert (code, err) == (
+        2,
+        "locked: Permission denied. Check the path, or choose another.\n",
+    )
 
 
 def test_a_corpus_of_another_rate_is_one_line(folder, call):

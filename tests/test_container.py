@@ -126,7 +126,7 @@ def test_a_newer_format_asks_for_an_upgrade(path):
 def test_other_files(path, tmp_path):
     with pytest.raises(ArtifactError, match=r"none\.ttsz: no such file\. Check the path"):
         container.read(tmp_path / "none.ttsz")
-    with pytest.raises(ArtifactError, match=r"is a folder\. Check the path"):
+    with pytest.raises(ArtifactError, match=r"is a folder\. Name a"):
         container.read(tmp_path)
     assert container.is_container(path)
     assert not container.is_container(tmp_path)

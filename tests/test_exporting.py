@@ -63,9 +63,24 @@ def test_public_checkpoint(tmp_path, make, key):
     with gzip.open(path) as file:
         contents = torch.load(file, weights_only=True)
     assert contents.keys() == {key, "tts_compress_settings"}
-    assert contents[key].keys() == model.state_dict().keys()
+    assert contents[key].keys() == model.as_public(model.state_dict()).keys()
     assert same(load_model(path), model)
     assert [file.name for file in tmp_path.iterdir()] == ["model.pt.gz"]
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+def test_a_generator_loads_into_layers_with_weight_norm_as_upstream_has_them(tmp_path):
+    model, public = small_hifigan(), small_hifigan()
+    model.resblocks[0].convs1[1].weight.data[2] = 0
+    for module in list(public.modules()):
+        if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
+            nn.utils.weight_norm(module)
+    export(tmp_path / "generator.pth", model)
+    contents = torch.load(tmp_path / "generator.pth", weights_only=True)
+    public.load_state_dict(contents["generator"])
+    mel = torch.randn(1, 80, 5, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(public(mel), model(mel))
+    assert same(load_model(tmp_path / "generator.pth"), model)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -7,7 +7,9 @@ the order in which blocks hold them, or null of one that the architecture comput
 """
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,10 @@ class Artifact:
     n_bytes: int
 
 
+class LostIntegersWarning(UserWarning):
+    """A stage gave other values to tensors that were quantized, so that their file grows."""
+
+
 def save(
     path: str | Path,
     model: nn.Module,
@@ -73,7 +79,10 @@ def save(
     """
     path = Path(path)
     network = known(model, path)
-    forms = {**(_still_quantized(run.model.path, network) if run else {}), **(quantized or {})}
+    forms = dict(quantized or {})
+    if run and (names := quantized_names(run.model.path)):
+        forms = _still_quantized(run.model.path, network) | forms
+        _say_what_is_lost(run.model.path, names, names - forms.keys())
     blocks, tensors = _packed(network, forms, path)
     stages = [{"label": s.label, **s.model_dump(mode="json")} for s in run.stages] if run else []
     done = [*map(dict, history), *stages]
@@ -139,8 +148,6 @@ def _packed(
 
 def _still_quantized(source: Path, network: Architecture) -> dict[str, Quantized]:
     """Gives what tensors are made of that an artifact has as integers, other zeros set aside."""
-    if not container.is_container(source):
-        return {}
     state, found = network.state_dict(), dict[str, Quantized]()
     for name, form in quantized(source).items():
         if name in state and state[name].shape == form.shape:
@@ -184,6 +191,25 @@ def _rounded(change: Change) -> dict[str, Any]:
     stats = {key: value for key, value in change.stats.items() if math.isfinite(value)}
     short = {key: float(f"{value:.5g}") if value % 1 else value for key, value in stats.items()}
     return {**asdict(change), "stats": short}
+
+
+def quantized_names(path: str | Path) -> set[str]:
+    """Gives the names of tensors that a checkpoint holds as integers; none if it is no .ttsz."""
+    path = Path(path)
+    if not container.is_container(path):
+        return set()
+    places = load(path).manifest["tensors"]
+    return {name for name, place in places.items() if place and "table" in place[1]}
+
+
+def _say_what_is_lost(source: Path, names: AbstractSet[str], lost: AbstractSet[str]) -> None:
+    if lost:
+        warnings.warn(
+            f"{source}: {len(lost)} of {len(names)} tensors that it holds as integers got other "
+            f"values, such as {min(lost)!r}, and take the bytes of floats. Quantize them again.",
+            LostIntegersWarning,
+            stacklevel=3,
+        )
 
 
 def history(path: str | Path) -> list[dict[str, Any]]:

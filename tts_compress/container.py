@@ -123,8 +123,8 @@ def read(path: Path) -> Container:
         ArtifactError: The file is missing, of another kind or a newer format, or was altered.
     """
     if not path.is_file():
-        what = "is a folder" if path.is_dir() else "no such file"
-        raise ArtifactError(f"{path}: {what}. Check the path.")
+        what = "is a folder. Name a .ttsz file" if path.is_dir() else "no such file. Check the path"
+        raise ArtifactError(f"{path}: {what}.")
     with path.open("rb") as file:
         n_bytes = os.fstat(file.fileno()).st_size
         manifest, end = _manifest(path, file, n_bytes)

@@ -106,7 +106,7 @@ def known(model: nn.Module, where: Path) -> Architecture:
 def _public(network: Architecture) -> memoryview:
     """Gives what the public project's torch.save would write, and the settings."""
     saved = io.BytesIO()  # not straight to disk: torch hides why a write failed
-    tensors = _tensors(network)
+    tensors = network.as_public(_tensors(network))
     torch.save({network.public_key: tensors, SETTINGS: network.settings.to_dict()}, saved)
     return saved.getbuffer()
 

@@ -89,7 +89,8 @@ def context_of(run: Run, memory: Memory, folder: Path, device: str) -> Context:
     """Gives what the stages of a run may ask for."""
     load_dense = functools.partial(load_network, run.model, device)
     say = _calibration(run, memory, load_dense) if run.calibration else None
-    context = Context(memory, load_dense=load_dense, say=say)
+    stored = artifact.quantized_names(run.model.path)
+    context = Context(memory, load_dense=load_dense, say=say, stored=stored)
     if run.training:
         context.finetuner = finetuner(run.training, context, folder, device)
     return context

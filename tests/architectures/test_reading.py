@@ -116,7 +116,7 @@ def test_missing_empty_and_foreign_files(tmp_path):
     path.write_bytes(b"")
     refused(path, "empty file. Copy or download it again")
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
-    refused(path, "no checkpoint, starts with b'.x89PNG.*Give a file that torch.save wrote")
+    refused(path, "no checkpoint, starts with b'.x89PNG.*Give what torch.save wrote")
     path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     refused(path, "no checkpoint, starts with b'version https://")
     with zipfile.ZipFile(path, "w") as archive:

@@ -69,6 +69,15 @@ def test_what_is_quantized_stays():
         Narrow(include=["layer.weight"])(model, ctx)
 
 
+def test_what_the_file_of_the_model_has_as_integers_stays_unless_it_is_named():
+    model, ctx = One(), Context(stored={"layer.weight"})
+    weight = model.layer.weight.clone()
+    Narrow(dtype="bfloat16")(model, ctx)
+    assert torch.equal(model.layer.weight, weight)
+    Narrow(dtype="bfloat16", include=["layer.weight"])(model, ctx)
+    assert not torch.equal(model.layer.weight, weight)
+
+
 def test_no_later_stage_changes_what_is_narrow():
     model, ctx = One((0.3, 1.0), (-3.0, 2.0)), Context()
     Narrow(include=["layer.bias"])(model, ctx)

@@ -81,6 +81,10 @@ class Architecture(nn.Module):
         counters = [name for name in self.state_dict() if name.endswith("num_batches_tracked")]
         return {name: torch.zeros((), dtype=torch.long) for name in counters}
 
+    def as_public(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Gives the tensors of this network under the names that its public project saves."""
+        return dict(tensors)
+
     def become(self, other: Self) -> None:
         """Takes over the settings and all modules of another network, in place."""
         self.settings = other.settings

@@ -180,6 +180,27 @@ def fuse_weight_norm(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return fused
 
 
+def split_weight_norm(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Gives each weight as a direction and a length for each row, which `fuse_weight_norm` undoes.
+
+    A row of zeros has length 0, and a direction of ones. Other tensors pass as they are.
+
+    >>> split_weight_norm({"up.weight": torch.tensor([[3.0, 4.0], [0.0, 0.0]])})
+    {'up.weight_g': tensor([[5.],
+            [0.]]), 'up.weight_v': tensor([[3., 4.],
+            [1., 1.]])}
+    """
+    split: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        if not name.endswith(".weight"):
+            split[name] = tensor
+            continue
+        length = tensor.flatten(1).norm(dim=1).reshape(-1, *[1] * (tensor.dim() - 1))
+        split[f"{name}_g"] = length
+        split[f"{name}_v"] = torch.where(length == 0, 1.0, tensor)
+    return split
+
+
 _WEIGHT_NORMS = (
     ("weight_g", "weight_v"),
     ("parametrizations.weight.original0", "parametrizations.weight.original1"),
@@ -269,6 +290,10 @@ class HifiGan(Architecture):
     def couplings(self) -> tuple[Coupling, ...]:
         """Gives which axes of which tensors belong together."""
         return couplings(self.settings)
+
+    def as_public(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Gives the tensors with weight norm, which upstream's generators have until they speak."""
+        return split_weight_norm(tensors)
 
     def forward(self, mel: Tensor) -> Tensor:
         """Maps log-mels ``(batch, n_mels, frames)`` to sound ``(batch, 1, samples)`` in [-1, 1]."""

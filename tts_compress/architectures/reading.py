@@ -128,7 +128,7 @@ def _contents(path: Path, file: BinaryIO) -> Any:
         return _unpickled(path, file)
     raise CheckpointError(
         f"{path}: no checkpoint, starts with {start!r}. "
-        "Give a file that torch.save wrote (.pt, .pth, .pth.tar), or .safetensors."
+        "Give what torch.save wrote (.pt, .pth, .pth.tar), .safetensors, or a .ttsz as it is."
     )
 
 

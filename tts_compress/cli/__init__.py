@@ -236,7 +236,8 @@ def main() -> None:
     except TtsCompressError as error:
         _fail(str(error))
     except OSError as error:
-        _fail(f"{error.filename or 'output'}: {error.strerror or error}.")
+        where = error.filename or "output"
+        _fail(f"{where}: {error.strerror or error}. Check the path, or choose another.")
     except (KeyboardInterrupt, SystemExit) as stop:
         if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:
             raise

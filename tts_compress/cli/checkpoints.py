@@ -111,7 +111,9 @@ def pack(
     checkpoint: CheckpointPath,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The .ttsz file; the checkpoint's name by default."),
+        typer.Option(
+            "--out", "-o", help="The .ttsz file; here, by the checkpoint's name, by default."
+        ),
     ] = None,
     config: Config = None,
     force: Force = False,
@@ -146,7 +148,15 @@ def unpack(
     from tts_compress.exporting import export
 
     _refuse(out, file, force)
-    _show_written(out, export(out, load_model(file)), file)
+    model = load_model(file)
+    _show_written(out, export(out, model), file)
+    if model.settings.ranks and out.suffix != ".safetensors":
+        errors.print(
+            f"{out}: {len(model.settings.ranks)} of its matrices are two factors, which the public "
+            "project's own code does not know; tts_compress does.",
+            style="yellow",
+            soft_wrap=True,
+        )
 
 
 def _refuse(out: Path, source: Path, force: bool) -> None:

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
@@ -76,6 +77,7 @@ class Context:
             place in the network, ``(units,)``.
         quantized: What tensors are made of, by name, once a stage quantized them.
         narrowed: Names of tensors that a stage rounded to a narrower floating-point type.
+        stored: Names of tensors that the network's own file holds as integers.
         measures: What stages measured of themselves, such as ``finetune_seconds``.
     """
 
@@ -86,6 +88,7 @@ class Context:
     removed: dict[str, "Tensor"] = field(default_factory=dict)
     quantized: dict[str, "Quantized"] = field(default_factory=dict)
     narrowed: set[str] = field(default_factory=set)
+    stored: AbstractSet[str] = frozenset()
     measures: dict[str, float] = field(default_factory=dict)
 
     def dense(self, method: str) -> "Architecture":
@@ -116,13 +119,20 @@ class Context:
         """Names of tensors whose numbers a stage made cheap to store, so that they stay."""
         return self.narrowed | self.quantized.keys()
 
-    def unsettled(self, names: Sequence[str], stage: "Method") -> list[str]:
+    def unsettled(
+        self, names: Sequence[str], stage: "Method", others: AbstractSet[str] = frozenset()
+    ) -> list[str]:
         """Gives the names of tensors that no earlier stage quantized or narrowed.
+
+        Args:
+            names: Those that are selected.
+            stage: What selects them.
+            others: More that stay as they are.
 
         Raises:
             RecipeError: None is left.
         """
-        settled = self.settled
+        settled = self.settled | others
         left = [name for name in names if name not in settled]
         if not left:
             raise RecipeError(

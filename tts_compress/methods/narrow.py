@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class Narrow(Quantizing):
     """Rounds numbers to those of a floating-point type of 16 bits, which the file stores.
 
-    Where nothing is included, that is all which no earlier stage quantized: weights, biases,
-    normalisation and the statistics of batch norms. No later stage changes them. With bfloat16::
+    Where nothing is included, that is all which no earlier stage quantized, nor the file that the
+    model comes from: weights, biases, normalisation and the statistics of batch norms. No later
+    stage changes them. With bfloat16::
 
         0.1     1.001          0.10009765625   1
         -3.0    70000    ->    -3              70144
@@ -69,7 +70,8 @@ class Narrow(Quantizing):
         """
         from tts_compress.methods.masking import changes_of
 
-        names = ctx.unsettled(self.selected(model), self)
+        stored = frozenset() if self.include else ctx.stored
+        names = ctx.unsettled(self.selected(model), self, stored)
         tensors = model.state_dict()
         for name in names:
             tensors[name].copy_(self._rounded(name, tensors[name]))

@@ -119,7 +119,10 @@ class TargetForm(Frozen):
 
     bytes: Count | None = Field(None, description="Most bytes of the file, such as 400_000.")
     ratio: float | None = Field(
-        None, gt=1, allow_inf_nan=False, description="Least ratio of the tensors that a file holds, in float32, to the file."
+        None,
+        gt=1,
+        allow_inf_nan=False,
+        description="Least ratio of the tensors that a file holds, in float32, to the file.",
     )
     mel_mae_db: float | None = Field(
         None,
