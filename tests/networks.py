@@ -60,8 +60,8 @@ def fastspeech2(**settings):
     ).eval()
 
 
-def tacotron2():
-    """Gives a random network whose two decoder LSTMs differ in width."""
+def tacotron2(**settings):
+    """Gives a random network whose decoder LSTMs differ in width, as `settings` change it."""
     torch.manual_seed(0)
     return Tacotron2(
         Tacotron2Settings(
@@ -76,6 +76,7 @@ def tacotron2():
             location_filters=4,
             location_kernel=5,
             postnet_channels=(6,),
+            **settings,
         )
     ).eval()
 

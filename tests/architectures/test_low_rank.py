@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
+from tests.networks import tacotron2
 from tts_compress.architectures.bidirectional_lstm import BidirectionalLSTM
 from tts_compress.architectures.checkpoints import build, load_model, save_voice
 from tts_compress.architectures.fastspeech2 import FastSpeech2, FastSpeech2Settings
 from tts_compress.architectures.hifigan import HifiGan, HifiGanSettings, ResblockSettings
 from tts_compress.architectures.low_rank import factor
 from tts_compress.architectures.reading import SETTINGS
-from tts_compress.architectures.tacotron2 import Tacotron2, Tacotron2Settings
 from tts_compress.errors import CheckpointError
 from tts_compress.methods.selection import groups_of
 
@@ -135,27 +135,14 @@ def test_weights_that_cannot_have_factors(ranks, message):
 
 
 NETWORKS = {
-    "tacotron2": Tacotron2(
-        Tacotron2Settings(
-            n_mels=5,
-            embedding_dim=8,
-            encoder_channels=(8,),
-            encoder_lstm_units=(5, 4),
-            prenet_units=(6, 6),
-            attention_rnn_units=8,
-            decoder_rnn_units=9,
-            attention_dim=6,
-            location_filters=4,
-            location_kernel=5,
-            postnet_channels=(6,),
-            ranks={
-                "encoder.lstm.weight_l0": 2,
-                "decoder.attention_rnn.weight_ih": 3,
-                "decoder.decoder_rnn.weight_hh": (1, 2, 1, 2),
-                "decoder.linear_projection.linear_layer.weight": 2,
-                "postnet.convolutions.0.0.conv.weight": 2,
-            },
-        )
+    "tacotron2": tacotron2(
+        ranks={
+            "encoder.lstm.weight_l0": 2,
+            "decoder.attention_rnn.weight_ih": 3,
+            "decoder.decoder_rnn.weight_hh": (1, 2, 1, 2),
+            "decoder.linear_projection.linear_layer.weight": 2,
+            "postnet.convolutions.0.0.conv.weight": 2,
+        },
     ),
     "fastspeech2": FastSpeech2(
         FastSpeech2Settings(
