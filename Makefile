@@ -39,14 +39,14 @@ small: $(INSTALLED)  ## files 17 to 45 times smaller, without training: each wei
 smallest: $(INSTALLED)  ## half of the units, trained on, and then the same: files 25 to 65 times smaller
 	$(BIN)/tts-compress run recipes/*/smallest.yaml --out runs
 
-quantize: $(INSTALLED)  ## the other ways to quantize: even steps, tables, binary codes, error feedback
-	$(BIN)/tts-compress run $(wildcard $(foreach name,uniform codebook multibit rounding,recipes/*/$(name).yaml)) --out runs
+quantize: $(INSTALLED)  ## the other ways to quantize: two bytes, even steps, tables, binary codes, error feedback
+	$(BIN)/tts-compress run $(wildcard $(foreach name,narrow uniform codebook multibit rounding,recipes/*/$(name).yaml)) --out runs
 
 low-rank: $(INSTALLED)  ## layers as two thinner ones, plain and calibrated
 	$(BIN)/tts-compress run recipes/*/low-rank.yaml --out runs
 
-reconstruct: $(INSTALLED)  ## prune half and more of the weights, and fit what is left
-	$(BIN)/tts-compress run recipes/*/reconstruct.yaml --out runs
+reconstruct: $(INSTALLED)  ## prune half and more of the weights, by magnitude and by Wanda, and fit what is left
+	$(BIN)/tts-compress run recipes/*/reconstruct.yaml recipes/*/wanda.yaml --out runs
 
 chain: $(INSTALLED)  ## all of it: prune, thinner layers, fine-tune, quantize
 	$(BIN)/tts-compress run recipes/*/chain.yaml --out runs
