@@ -53,6 +53,9 @@ LINE = 1200  # characters
 EXECUTES = ("exec", "pickle.find_class", "os.system", "subprocess.Popen", "socket.connect")
 """Events of the interpreter that no load may raise."""
 
+events: list[str] = []
+"""What the interpreter did in the load at hand."""
+
 Forms = Callable[[torch.Tensor], Quantized]
 
 
@@ -367,10 +370,6 @@ def attempt(path: Path, file: File, kind: str, outcome: Outcome, traced: bool) -
         outcome.failures.append(f"{kind}: {seconds:.1f} seconds")
     if used > LIMIT_TIMES * fair:
         outcome.failures.append(f"{kind} of {file.path.stem}: {used:,} bytes, {fair:,.0f} honest")
-
-
-events: list[str] = []
-"""What the interpreter did in the load at hand."""
 
 
 KINDS = {

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 OF_LEVELS = {"granularity", "group_size", "symmetric"}
+"""Settings without effect where nothing is rounded."""
 
 
 class Rounding(ScaleSharing):

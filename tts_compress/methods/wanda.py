@@ -52,7 +52,7 @@ class Wanda(Selecting):
                 speech.
             CheckpointError: A weight, or what a layer hears, is not finite.
         """
-        from tts_compress.methods.calibration.hearing import check_speech, hearing_key
+        from tts_compress.methods.calibration.hearing import hearing_key
         from tts_compress.methods.calibration.second_moments import weight_moments
         from tts_compress.methods.masking import changes_of
         from tts_compress.methods.precision import check_finite
@@ -60,7 +60,6 @@ class Wanda(Selecting):
 
         names = self.selected(model)
         spoken = ctx.calibration(self.method)
-        check_speech(spoken, self.method)
         key = ("activations", *hearing_key(model.state_dict(), spoken))
         moments = ctx.memory.remember(key, lambda: weight_moments(model, spoken, self.method))
         outputs = _output_axes(model)

@@ -45,7 +45,7 @@ def diagonal(
     Source: Martens and Grosse 2015, "Optimizing neural networks with Kronecker-factored approximate
     curvature", section 2; Bekas et al. 2007, "An estimator for the diagonal of a matrix".
     """
-    spoken = heard(model, spoken)
+    spoken = counted(model, spoken)
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     total = {name: torch.zeros_like(p) for name, p in parameters.items()}
     for gradients in gradient_probes(model, spoken, n_probes):
@@ -95,7 +95,7 @@ def curvatures(
     Source: Gupta et al. 2018, "Shampoo: preconditioned stochastic tensor optimization", section 3,
     for the two means; Tseng et al. 2025, "Model-preserving adaptive rounding", section 3.
     """
-    spoken = heard(model, spoken)
+    spoken = counted(model, spoken)
     sums: dict[str, tuple[Tensor, Tensor]] = {}
     distances = 0.0
     for gradients in gradient_probes(model, spoken, n_probes):
@@ -125,7 +125,7 @@ def _all_read(model: "Architecture", name: str, rows: Tensor) -> Tensor:
     return rows + (unread * rows.diagonal()[~unread].median()).diag()
 
 
-def heard(model: "Architecture", spoken: Sequence[Spoken]) -> list[Spoken]:
+def counted(model: "Architecture", spoken: Sequence[Spoken]) -> list[Spoken]:
     """Gives what counts as a sentence: those that have frames, or their pieces for a vocoder."""
     if isinstance(model, HifiGan):
         return pieces(spoken)
@@ -141,7 +141,7 @@ def gradient_probes(
 
     Args:
         model: The network.
-        spoken: What `heard` gives.
+        spoken: What `counted` gives.
         n_probes: How many sets of signs each gets.
     """
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}

@@ -11,7 +11,7 @@ from tts_compress.architectures.following import Spoken
 from tts_compress.errors import CheckpointError, RecipeError
 from tts_compress.methods.base import Context
 from tts_compress.methods.calibration.hearing import check_speech, hearing_key
-from tts_compress.methods.calibration.sensitivity import gradient_probes, heard
+from tts_compress.methods.calibration.sensitivity import counted, gradient_probes
 
 if TYPE_CHECKING:
     from tts_compress.architectures.base import Architecture
@@ -99,7 +99,7 @@ def calibrated(model: "Architecture", spoken: Sequence[Spoken], score: str) -> d
     Source: Molchanov et al. 2019, "Importance estimation for neural network pruning", eq. 8; Michel
     et al. 2019, "Are sixteen heads really better than one?", eq. 2.
     """
-    spoken = heard(model, spoken)
+    spoken = counted(model, spoken)
     couplings = [c for c in model.couplings() if c.kind != "fixed"]
     parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
     total = {c.name: torch.zeros(c.n_units, dtype=torch.float64) for c in couplings}
